@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What may stand behind each key's "=". Each function checks one value and puts the result into the
+ * target; false and a diagnosis with the value's place when it is refused.
+ */
+#ifndef BULKHEAD_KERNEL_CONFIG_VALUES_H
+#define BULKHEAD_KERNEL_CONFIG_VALUES_H
+
+#include "kernel/config/config.h"
+
+/* Where results go: the section that is being read. The other one is NULL. */
+struct config_target {
+    struct config_machine *machine;
+    struct config_guest *guest;
+};
+
+typedef bool config_parse_value(const struct slice *value, const struct config_target *target,
+                                struct diag *diag);
+
+/* of [machine] */
+config_parse_value config_parse_console;
+
+/* of [guest NAME] */
+config_parse_value config_parse_cpus;
+config_parse_value config_parse_memory;
+config_parse_value config_parse_kernel;
+config_parse_value config_parse_initrd;
+config_parse_value config_parse_cmdline;
+config_parse_value config_parse_on_crash;
+
+/* Check a guest's name, the one in its section header. */
+bool config_check_name(const struct slice *name, struct diag *diag);
+
+/* Does a slice hold this word? */
+bool slice_equal(const struct slice *slice, const char *word);
+
+/* For "%.*s": as much of a slice as a message may show. */
+int slice_shown(const struct slice *slice);
+
+#endif
