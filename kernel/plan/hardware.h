@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the planner knows of a machine: filled in from ACPI, CPUID and the firmware's memory map (or
+ * from invented data in tests). Plain data without pointers.
+ */
+#ifndef BULKHEAD_KERNEL_PLAN_HARDWARE_H
+#define BULKHEAD_KERNEL_PLAN_HARDWARE_H
+
+#include "kernel/lib/types.h"
+
+#define HARDWARE_MAX_CPUS   1024
+#define HARDWARE_MAX_RANGES 512
+
+#define HARDWARE_ADDRESS_END (UINT64_C(1) << 52) /* no processor has more physical addresses */
+
+struct hardware_cpu {
+    uint32_t apic_id; /* x2APIC id */
+    uint32_t node;    /* NUMA node (SRAT proximity domain), 0 when unknown */
+};
+
+/* What memory is. Where the firmware's map contradicts itself, the later in this list wins. */
+enum hardware_memory {
+    MEMORY_FREE,     /* RAM that nobody needs after ExitBootServices */
+    MEMORY_LOADER,   /* RAM that holds our image, config and guest files: never given away */
+    MEMORY_RESERVED, /* anything else the firmware listed */
+};
+
+/* A piece of the firmware's memory map, in the planner's terms. */
+struct hardware_piece {
+    uint64_t base; /* HPA */
+    uint64_t size; /* bytes */
+    uint32_t kind; /* enum hardware_memory */
+    uint32_t reserved;
+};
+
+struct hardware_range {
+    hpa_t base;    /* multiple of 4 KiB */
+    uint64_t size; /* bytes, multiple of 4 KiB, not 0; ends at HARDWARE_ADDRESS_END or below */
+    enum hardware_memory kind;
+    uint32_t node;
+};
+
+struct hardware {
+    uint32_t cpu_count; /* usable processors, the bootstrap processor first */
+    struct hardware_cpu cpus[HARDWARE_MAX_CPUS];
+    uint32_t cpus_ignored; /* further usable processors that did not fit the table */
+    uint32_t smt_shift; /* APIC id >> smt_shift is the core (CPUID leaf 0xB/0x1F); 0 without SMT */
+    uint32_t range_count; /* sorted by base, not overlapping */
+    struct hardware_range ranges[HARDWARE_MAX_RANGES];
+    bool page_1g; /* EPT/NPT offers 1 GiB pages */
+};
+
+/*
+ * Add a piece of the firmware's memory map, which is not trusted: any order, any alignment, pieces
+ * may overlap. Free memory shrinks to whole 4 KiB pages, everything else grows to them; addresses
+ * from HARDWARE_ADDRESS_END on are ignored. Neighbours of one kind and node become one range. The
+ * new piece belongs to node 0. Returns false when the table of ranges is full; it must not be used
+ * then, as a part of the map is missing in it.
+ */
+bool hardware_add_memory(struct hardware *hardware, uint64_t base, uint64_t size,
+                         enum hardware_memory kind);
+
+/*
+ * Memory from base on belongs to that NUMA node (ACPI SRAT, not trusted; whole 4 KiB pages of it).
+ * After all of the memory was added. Returns false when the table of ranges is full.
+ */
+bool hardware_set_node(struct hardware *hardware, uint64_t base, uint64_t size, uint32_t node);
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/plan/needs.h"
+
+const struct plan_needs host_needs = {
+    .fixed = KIB(96),
+    .per_cpu = KIB(64),
+    .per_guest = KIB(36),
+    .per_vcpu = KIB(12),
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* What the planner's own files share. Nobody else includes this. */
+#ifndef BULKHEAD_KERNEL_PLAN_WORK_H
+#define BULKHEAD_KERNEL_PLAN_WORK_H
+
+#include "kernel/plan/plan.h"
+
+/* The planner's state while it works. Small enough for a kernel stack. */
+struct plan_work {
+    const struct config *config;
+    const struct hardware *hardware;
+    struct plan *plan;
+    struct diag *diag;
+    uint16_t sorted[HARDWARE_MAX_CPUS]; /* indexes into hardware->cpus by node, core, thread */
+    bool taken[HARDWARE_MAX_CPUS];      /* sorted[i] serves a guest, or a sibling of it does */
+    bool ignore_nodes;                  /* the machine counts as one node */
+    bool ignore_1g;                     /* do not align to 1 GiB */
+    uint32_t host_node;                 /* on which the hypervisor's memory is */
+};
+
+/* For "guest %.*s" in messages. */
+#define GUEST_NAME(guest) (int)(guest)->name.length, (guest)->name.start
+
+/* ---- cpus.c: processors ---- */
+
+/* Sort the machine's processors into cores; all are free. */
+void cpus_init(struct plan_work *work);
+
+/*
+ * Do the guests' processors fit at all? Returns false and a diagnosis that names the first guest
+ * (in the config's order) that goes without.
+ */
+bool cpus_check(struct plan_work *work);
+
+/*
+ * Give the guest whole cores, of one node where there is one with room; among those prefer one that
+ * has its memory free, then the fullest. Sets *node to where its memory should come from. Returns
+ * false (no diagnosis) when there are not enough cores left.
+ */
+bool cpus_take(struct plan_work *work, uint32_t guest, uint32_t *node);
+
+/* Put what nobody got behind the guests' processors in plan->cpus. */
+void cpus_finish(struct plan_work *work);
+
+/* Are two processors (indexes into hardware->cpus) threads of one core? */
+bool cpus_same_core(const struct hardware *hardware, uint32_t a, uint32_t b);
+
+/* ---- memory.c: the pool of free memory, plan->free ---- */
+
+/*
+ * Fill the pool with all free memory above 1 MiB in whole 2 MiB pieces. Returns false when there
+ * are more than fit, which cannot be: a struct hardware has fewer ranges.
+ */
+bool pool_init(struct plan_work *work);
+
+/* Bytes free on that node; in all. */
+uint64_t memory_free_on(const struct plan *plan, uint32_t node);
+uint64_t memory_free_all(const struct plan *plan);
+
+/*
+ * Take one piece of `size` bytes for the hypervisor, from that node if possible. Returns false and
+ * a diagnosis when no piece is large enough.
+ */
+bool memory_take_host(struct plan_work *work, uint64_t size, uint32_t node);
+
+/* Give back what the hypervisor does not need after all, so that `size` bytes remain. */
+void memory_trim_host(struct plan_work *work, uint64_t size);
+
+/*
+ * Give the guest all its memory, from that node first. The caller knows that there is enough.
+ * Returns false (no diagnosis) when the plan has no room for so many ranges.
+ */
+bool memory_take(struct plan_work *work, uint32_t guest, uint32_t node);
+
+/* Pages for tables that map the guest's ranges. */
+uint32_t memory_table_pages(const struct plan *plan, const struct plan_guest *guest, bool page_1g);
+
+#endif
