@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Which virtual device answers at which I/O port of a guest. */
+#ifndef BULKHEAD_KERNEL_VDEV_PORTS_H
+#define BULKHEAD_KERNEL_VDEV_PORTS_H
+
+#include <stdint.h>
+
+enum port_device {
+    PORT_NOBODY, /* reads all ones of the access's size, writes are ignored */
+    PORT_UART,
+    PORT_RTC,
+    PORT_PCI,
+    PORT_PM,
+};
+
+/*
+ * Who answers an access of `size` bytes (1, 2 or 4) at `port`, both as the guest chose them. The
+ * whole access lies in the device's ports and has a width that the device takes: vuart, vrtc and
+ * vpm are byte-wide. Each device finds its register from the port itself (the first port of vuart
+ * is a multiple of 8, that of vrtc of 2), so `port` can be handed to it as the offset.
+ */
+enum port_device ports_find(uint16_t port, int size);
+
+/* What an access of `size` bytes reads where nobody answers. */
+static inline uint32_t ports_all_ones(int size)
+{
+    return size >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
+}
+
+#endif

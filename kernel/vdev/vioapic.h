@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's I/O APIC for the few lines of its virtual devices: the register model of Intel's
+ * "82093AA I/O Advanced Programmable Interrupt Controller" data sheet, version 0x20, but with 8
+ * pins: an operating system writes all of them at start-up, and each register costs two exits.
+ *
+ * The guest's local APICs are the machine's own, and their EOI does not exit. So this device never
+ * learns of an EOI, and a level-triggered pin cannot wait for one: it sends its message when the
+ * line becomes active and when the pin is unmasked while the line is active, and reads its remote
+ * IRR as 0. A guest that services a level-triggered device until it is quiet sees no difference; a
+ * line that merely stays active is not told a second time. The generated ACPI declares the lines
+ * as edge-triggered, which is exact.
+ *
+ * An edge on a masked pin is lost, as the data sheet says. Stock Linux lives with that: it unmasks
+ * the pin before it lets the device raise its line, disables an interrupt without masking the pin
+ * (and replays by itself what came meanwhile), and masks only around a handler that runs already
+ * and looks at the device again.
+ *
+ * What is sent is checked: fixed or lowest-priority delivery with a vector of 16 or more. Any other
+ * delivery mode (SMI, NMI, INIT, ExtINT, reserved) is kept in the register and never sent.
+ */
+#ifndef BULKHEAD_KERNEL_VDEV_VIOAPIC_H
+#define BULKHEAD_KERNEL_VDEV_VIOAPIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VIOAPIC_PINS 8
+
+enum vioapic_delivery { VIOAPIC_FIXED = 0, VIOAPIC_LOWEST_PRIORITY = 1 };
+
+/* What the caller has to send to the guest's local APICs. Only when `send` the rest counts. */
+struct vioapic_message {
+    bool send;
+    bool logical;     /* destination mode: else physical */
+    uint8_t vector;   /* 16..255 */
+    uint8_t delivery; /* enum vioapic_delivery */
+    uint32_t dest;    /* 0..255: the guest's (virtual) APIC id, or logical destination; as the
+                         guest wrote it, so the caller looks for it among the guest's own */
+};
+
+struct vioapic {
+    uint8_t select; /* IOREGSEL */
+    uint8_t id;
+    uint32_t lines; /* electrical level of each pin */
+    uint64_t rte[VIOAPIC_PINS];
+};
+
+/* All pins masked, all lines low. */
+void vioapic_reset(struct vioapic *v);
+
+/* `offset` from the start of the device's page. Registers are 32 bits wide: another size, or an
+ * offset without register, reads all ones of that size and ignores writes. */
+uint32_t vioapic_read(const struct vioapic *v, uint32_t offset, int size);
+struct vioapic_message vioapic_write(struct vioapic *v, uint32_t offset, int size, uint32_t value);
+
+/* The level of a device's line. A pin that does not exist is ignored. */
+struct vioapic_message vioapic_set_line(struct vioapic *v, uint32_t pin, bool level);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's PCI host: configuration mechanism #1 of the "PCI Local Bus Specification" over an empty
+ * bus. Every function reads all ones, writes are ignored.
+ *
+ * One register is not all ones: the class code of 00:00.0 says "host bridge". No enumeration sees
+ * it, because the vendor id says that the function is absent; but Linux looks at just that register
+ * to find out whether the mechanism works at all, and would otherwise walk all 256 functions of bus
+ * 0 in vain, twice.
+ */
+#ifndef BULKHEAD_KERNEL_VDEV_VPCI_H
+#define BULKHEAD_KERNEL_VDEV_VPCI_H
+
+#include <stdint.h>
+
+#define VPCI_ADDRESS 0xcf8 /* CONFIG_ADDRESS: accesses of 4 bytes only */
+#define VPCI_DATA    0xcfc /* CONFIG_DATA, 4 ports: 1, 2 or 4 bytes that do not cross its end */
+
+struct vpci {
+    uint32_t address;
+};
+
+void vpci_reset(struct vpci *v);
+
+/* `port`: the I/O port, `size` 1, 2 or 4 bytes. What is not one of the above reads all ones. */
+uint32_t vpci_read(const struct vpci *v, uint16_t port, int size);
+void vpci_write(struct vpci *v, uint16_t port, int size, uint32_t value);
+
+#endif
