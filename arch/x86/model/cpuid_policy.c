@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+#include "arch/x86/model/cpuid_policy.h"
+
+#include "arch/x86/regs/cpuid.h"
+#include "arch/x86/regs/cr.h"
+#include "kernel/lib/mem.h"
+
+/*
+ * The allow-lists. What is not here is hidden, on purpose:
+ *   leaf 1    VMX SMX; DTES64 DS_CPL DS PBE PDCM (PMU); EIST TM TM2 ACPI (thermal); SDBG XTPR DCA
+ * PSN leaf 7    SGX; HLE RTM; MPX; RDT; PT; TSC_ADJUST (would move the real TSC); WAITPKG; CET;
+ * LA57; TME KL ENQCMD PKS UINTR AMX; SRBDS_CTRL PCONFIG ARCH_LBR CORE_CAP BUS_LOCK others    0xA
+ * (PMU) 0xF 0x10 (RDT) 0x12 (SGX) 0x14 (PT) 0x17 and up but 0x1F: all 0
+ */
+#define ALLOW_1_ECX                                                                                \
+    (CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_MONITOR | CPUID_1_ECX_SSSE3 |          \
+     CPUID_1_ECX_FMA | CPUID_1_ECX_CX16 | CPUID_1_ECX_PCID | CPUID_1_ECX_SSE4_1 |                  \
+     CPUID_1_ECX_SSE4_2 | CPUID_1_ECX_MOVBE | CPUID_1_ECX_POPCNT | CPUID_1_ECX_TSC_DEADLINE |      \
+     CPUID_1_ECX_AESNI | CPUID_1_ECX_XSAVE | CPUID_1_ECX_AVX | CPUID_1_ECX_F16C |                  \
+     CPUID_1_ECX_RDRAND)
+#define ALLOW_1_EDX                                                                                \
+    (CPUID_1_EDX_FPU | CPUID_1_EDX_VME | CPUID_1_EDX_DE | CPUID_1_EDX_PSE | CPUID_1_EDX_TSC |      \
+     CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_MCE | CPUID_1_EDX_CX8 | CPUID_1_EDX_APIC |    \
+     CPUID_1_EDX_SEP | CPUID_1_EDX_MTRR | CPUID_1_EDX_PGE | CPUID_1_EDX_MCA | CPUID_1_EDX_CMOV |   \
+     CPUID_1_EDX_PAT | CPUID_1_EDX_PSE36 | CPUID_1_EDX_CLFSH | CPUID_1_EDX_MMX |                   \
+     CPUID_1_EDX_FXSR | CPUID_1_EDX_SSE | CPUID_1_EDX_SSE2 | CPUID_1_EDX_SS)
+#define ALLOW_7_EBX                                                                                \
+    (CPUID_7_EBX_FSGSBASE | CPUID_7_EBX_BMI1 | CPUID_7_EBX_AVX2 | CPUID_7_EBX_FDP_EXCPTN |         \
+     CPUID_7_EBX_SMEP | CPUID_7_EBX_BMI2 | CPUID_7_EBX_ERMS | CPUID_7_EBX_INVPCID |                \
+     CPUID_7_EBX_FCS_FDS | CPUID_7_EBX_AVX512F | CPUID_7_EBX_AVX512DQ | CPUID_7_EBX_RDSEED |       \
+     CPUID_7_EBX_ADX | CPUID_7_EBX_SMAP | CPUID_7_EBX_AVX512IFMA | CPUID_7_EBX_CLFLUSHOPT |        \
+     CPUID_7_EBX_CLWB | CPUID_7_EBX_AVX512CD | CPUID_7_EBX_SHA | CPUID_7_EBX_AVX512BW |            \
+     CPUID_7_EBX_AVX512VL)
+#define ALLOW_7_ECX                                                                                \
+    (CPUID_7_ECX_AVX512VBMI | CPUID_7_ECX_UMIP | CPUID_7_ECX_PKU | CPUID_7_ECX_AVX512VBMI2 |       \
+     CPUID_7_ECX_GFNI | CPUID_7_ECX_VAES | CPUID_7_ECX_VPCLMULQDQ | CPUID_7_ECX_AVX512VNNI |       \
+     CPUID_7_ECX_AVX512BITALG | CPUID_7_ECX_AVX512VPOPCNTDQ | CPUID_7_ECX_RDPID |                  \
+     CPUID_7_ECX_CLDEMOTE | CPUID_7_ECX_MOVDIRI | CPUID_7_ECX_MOVDIR64B)
+#define ALLOW_7_EDX                                                                                \
+    (CPUID_7_EDX_FSRM | CPUID_7_EDX_AVX512VP2I | CPUID_7_EDX_MD_CLEAR | CPUID_7_EDX_SERIALIZE |    \
+     CPUID_7_EDX_AVX512FP16 | CPUID_7_EDX_SPEC_CTRL | CPUID_7_EDX_STIBP | CPUID_7_EDX_FLUSH_L1D |  \
+     CPUID_7_EDX_ARCH_CAP | CPUID_7_EDX_SSBD)
+#define ALLOW_7_1_EAX                                                                              \
+    (CPUID_7_1_EAX_AVX_VNNI | CPUID_7_1_EAX_AVX512_BF16 | CPUID_7_1_EAX_FZRM |                     \
+     CPUID_7_1_EAX_FSRS | CPUID_7_1_EAX_FSRC | CPUID_7_1_EAX_AVX_IFMA)
+#define ALLOW_7_2_EDX                                                                              \
+    (CPUID_7_2_EDX_PSFD | CPUID_7_2_EDX_IPRED | CPUID_7_2_EDX_RRSBA | CPUID_7_2_EDX_DDPD |         \
+     CPUID_7_2_EDX_BHI | CPUID_7_2_EDX_MCDT_NO)
+#define ALLOW_XCR0 (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
+#define ALLOW_D_1_EAX                                                                              \
+    (CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XGETBV1 | CPUID_D_1_EAX_XSAVES)
+#define ALLOW_81_ECX (CPUID_81_ECX_LAHF64 | CPUID_81_ECX_LZCNT | CPUID_81_ECX_PREFETCHW)
+#define ALLOW_81_EDX                                                                               \
+    (CPUID_81_EDX_SYSCALL | CPUID_81_EDX_NX | CPUID_81_EDX_PAGE1G | CPUID_81_EDX_RDTSCP |          \
+     CPUID_81_EDX_LM)
+
+#define KVM_FEATURES                                                                               \
+    (KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCKSOURCE_STABLE | KVM_FEATURE_NOP_IODELAY)
+
+#define MAX_BASIC    (CPUID_BASIC_LEAVES - 1)
+#define MAX_EXTENDED (CPUID_AMD_MAX + CPUID_EXTENDED_LEAVES - 1)
+#define MAX_CACHES   8u
+#define XSTATE_LAST  9u /* highest state component in ALLOW_XCR0 */
+
+/* The first entries have fixed places. */
+enum fixed_entry {
+    ENTRY_ZERO,
+    ENTRY_KVM,
+    ENTRY_KVM_FEATURES,
+    ENTRY_NAME,
+    ENTRY_INFO,
+    ENTRY_COUNTER,
+    ENTRY_FIRST_FREE
+};
+
+struct builder {
+    const struct cpuid_source *host;
+    const struct cpuid_guest *guest;
+    struct cpuid_table *out;
+    uint32_t host_basic; /* highest leaves of the host */
+    uint32_t host_extended;
+};
+
+static struct cpuid_regs host_read(const struct builder *b, uint32_t leaf, uint32_t subleaf)
+{
+    uint32_t last = leaf >= CPUID_AMD_MAX ? b->host_extended : b->host_basic;
+    if (leaf > last)
+        return (struct cpuid_regs){0};
+    return b->host->read(b->host->context, leaf, subleaf);
+}
+
+static struct cpuid_row *row_of(struct cpuid_table *table, uint32_t leaf)
+{
+    return leaf >= CPUID_AMD_MAX ? &table->extended[leaf - CPUID_AMD_MAX] : &table->basic[leaf];
+}
+
+/* Append one more subleaf of `leaf`. The table has room for all that is built here. */
+static void add(const struct builder *b, uint32_t leaf, struct cpuid_regs regs, uint32_t fixup)
+{
+    struct cpuid_table *out = b->out;
+    struct cpuid_row *row = row_of(out, leaf);
+    if (out->used >= CPUID_MAX_ENTRIES)
+        return;
+    if (row->count == 0)
+        row->first = (uint8_t)out->used;
+    row->count++;
+    out->entries[out->used++] = (struct cpuid_entry){regs, fixup};
+}
+
+/* A leaf for which ECX means nothing. */
+static void add_plain(const struct builder *b, uint32_t leaf, struct cpuid_regs regs)
+{
+    add(b, leaf, regs, CPUID_STATIC);
+    row_of(b->out, leaf)->every_subleaf = 1;
+}
+
+static uint32_t log2_up(uint32_t value)
+{
+    uint32_t shift = 0;
+    while (shift < 31 && UINT32_C(1) << shift < value)
+        shift++;
+    return shift;
+}
+
+static uint32_t at_most(uint32_t value, uint32_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+/* Leaves that are the host's, cut down by a mask. */
+struct leaf_mask {
+    uint32_t leaf;
+    uint32_t subleaf;
+    struct cpuid_regs allowed;
+};
+
+enum { MASK_1, MASK_7_0, MASK_7_1, MASK_7_2, MASK_D_1, MASK_81, MASK_FIRST_PLAIN };
+
+#define ALL UINT32_MAX
+
+static const struct leaf_mask masks[] = {
+    [MASK_1] = {CPUID_FEATURES,
+                0,
+                {ALL, CPUID_1_EBX_BRAND | CPUID_1_EBX_CLFLUSH, ALLOW_1_ECX, ALLOW_1_EDX}},
+    [MASK_7_0] = {CPUID_EXTENDED, 0, {ALL, ALLOW_7_EBX, ALLOW_7_ECX, ALLOW_7_EDX}},
+    [MASK_7_1] = {CPUID_EXTENDED, 1, {ALLOW_7_1_EAX, 0, 0, 0}},
+    [MASK_7_2] = {CPUID_EXTENDED, 2, {0, 0, 0, ALLOW_7_2_EDX}},
+    [MASK_D_1] = {CPUID_XSTATE, 1, {ALLOW_D_1_EAX, 0, 0, 0}},
+    [MASK_81] = {CPUID_AMD_FEATURES, 0, {0, 0, ALLOW_81_ECX, ALLOW_81_EDX}},
+    /* From here on without further changes, and whatever ECX is. */
+    [MASK_FIRST_PLAIN] = {CPUID_CACHE, 0, {ALL, ALL, ALL, ALL}},
+    {CPUID_THERMAL, 0, {CPUID_6_EAX_ARAT, 0, 0, 0}},
+    {CPUID_BRAND_FIRST, 0, {ALL, ALL, ALL, ALL}},
+    {CPUID_BRAND_FIRST + 1, 0, {ALL, ALL, ALL, ALL}},
+    {CPUID_BRAND_LAST, 0, {ALL, ALL, ALL, ALL}},
+    {CPUID_L2_CACHE, 0, {ALL, ALL, ALL, ALL}},
+    {CPUID_POWER, 0, {0, 0, 0, CPUID_87_EDX_INVARIANT_TSC}},
+};
+
+static struct cpuid_regs masked_read(const struct builder *b, unsigned index)
+{
+    const struct leaf_mask *mask = &masks[index];
+    struct cpuid_regs r = host_read(b, mask->leaf, mask->subleaf);
+    r.eax &= mask->allowed.eax;
+    r.ebx &= mask->allowed.ebx;
+    r.ecx &= mask->allowed.ecx;
+    r.edx &= mask->allowed.edx;
+    return r;
+}
+
+static void build_features(const struct builder *b)
+{
+    const struct cpuid_guest *guest = b->guest;
+    struct cpuid_regs r = masked_read(b, MASK_1);
+    uint32_t logical = at_most(UINT32_C(1) << log2_up(guest->vcpu_count), 255);
+    r.ebx |= (uint32_t)(field_put(CPUID_1_EBX_LOGICAL, logical) |
+                        field_put(CPUID_1_EBX_APIC_ID, guest->vcpu));
+    r.ecx |= (uint32_t)(CPUID_1_ECX_X2APIC | CPUID_1_ECX_HYPERVISOR);
+    if (guest->vcpu_count > 1)
+        r.edx |= (uint32_t)CPUID_1_EDX_HTT;
+    add_plain(b, CPUID_FEATURES, r);
+    b->out->entries[b->out->used - 1].fixup = CPUID_FIX_OSXSAVE;
+    if ((r.ecx & CPUID_1_ECX_MONITOR) == 0)
+        return;
+    /* Line sizes, but no extensions: MWAIT for C1 only, and Linux's intel_idle stays away. */
+    r = host_read(b, CPUID_MWAIT, 0);
+    r.ecx = 0;
+    r.edx = 0;
+    add_plain(b, CPUID_MWAIT, r);
+}
+
+static void build_caches(const struct builder *b)
+{
+    const struct cpuid_guest *guest = b->guest;
+    uint32_t threads = UINT32_C(1) << log2_up(guest->threads_per_core);
+    uint32_t all = UINT32_C(1) << log2_up(guest->vcpu_count);
+    uint32_t cores = at_most(all > threads ? all / threads : 1, 64);
+    for (uint32_t i = 0; i < MAX_CACHES; i++) {
+        struct cpuid_regs r = host_read(b, CPUID_CACHE_PARAM, i);
+        if (field_get(CPUID_4_EAX_TYPE, r.eax) == 0)
+            return;
+        uint32_t sharing = field_get(CPUID_4_EAX_LEVEL, r.eax) <= 2 ? threads : all;
+        r.eax &= (uint32_t) ~(CPUID_4_EAX_SHARING | CPUID_4_EAX_CORES);
+        r.eax |= (uint32_t)(field_put(CPUID_4_EAX_SHARING, at_most(sharing, 4096) - 1) |
+                            field_put(CPUID_4_EAX_CORES, cores - 1));
+        add(b, CPUID_CACHE_PARAM, r, CPUID_STATIC);
+    }
+}
+
+static void build_extended_features(const struct builder *b)
+{
+    struct cpuid_regs r = masked_read(b, MASK_7_0);
+    uint32_t last = at_most(r.eax, 2);
+    r.eax = last;
+    if (!b->guest->invpcid)
+        r.ebx &= (uint32_t)~CPUID_7_EBX_INVPCID;
+    if (!b->guest->rdtscp)
+        r.ecx &= (uint32_t)~CPUID_7_ECX_RDPID;
+    add(b, CPUID_EXTENDED, r, CPUID_FIX_OSPKE);
+    for (uint32_t i = 0; i < last; i++)
+        add(b, CPUID_EXTENDED, masked_read(b, MASK_7_1 + i), CPUID_STATIC);
+}
+
+/* Leaves 0xB and 0x1F: threads, then cores; APIC ids are the vCPU numbers. */
+static void build_topology(const struct builder *b, uint32_t leaf)
+{
+    const struct cpuid_guest *guest = b->guest;
+    struct cpuid_regs smt = {
+        .eax = log2_up(guest->threads_per_core),
+        .ebx = guest->threads_per_core,
+        .ecx = (uint32_t)field_put(CPUID_B_ECX_TYPE, CPUID_LEVEL_SMT),
+        .edx = guest->vcpu,
+    };
+    uint32_t shift = log2_up(guest->vcpu_count);
+    struct cpuid_regs core = {
+        .eax = shift > smt.eax ? shift : smt.eax,
+        .ebx = guest->vcpu_count,
+        .ecx = (uint32_t)field_put(CPUID_B_ECX_TYPE, CPUID_LEVEL_CORE) | 1,
+        .edx = guest->vcpu,
+    };
+    add(b, leaf, smt, CPUID_STATIC);
+    add(b, leaf, core, CPUID_STATIC);
+    add(b, leaf, (struct cpuid_regs){.edx = guest->vcpu}, CPUID_FIX_TOPOLOGY);
+    struct cpuid_row *row = row_of(b->out, leaf);
+    row->count--;
+    row->beyond = (uint8_t)(row->first + row->count);
+}
+
+static void build_xstate(const struct builder *b)
+{
+    struct cpuid_regs sizes[XSTATE_LAST + 1];
+    struct cpuid_regs r = host_read(b, CPUID_FEATURES, 0);
+    if ((r.ecx & CPUID_1_ECX_XSAVE) == 0)
+        return;
+    r = host_read(b, CPUID_XSTATE, 0);
+    uint32_t mask = r.eax & (uint32_t)ALLOW_XCR0;
+    uint32_t end = 512 + 64; /* legacy area and header */
+    for (uint32_t i = 2; i <= XSTATE_LAST; i++) {
+        sizes[i] = (struct cpuid_regs){0};
+        if ((mask & BIT(i)) == 0)
+            continue;
+        sizes[i] = host_read(b, CPUID_XSTATE, i);
+        sizes[i].edx = 0;
+        if (sizes[i].ebx + sizes[i].eax > end)
+            end = sizes[i].ebx + sizes[i].eax;
+    }
+    r = (struct cpuid_regs){.eax = mask, .ebx = end, .ecx = end};
+    add(b, CPUID_XSTATE, r, CPUID_FIX_XSTATE);
+    r = masked_read(b, MASK_D_1);
+    if (!b->guest->xsaves)
+        r.eax &= (uint32_t)~CPUID_D_1_EAX_XSAVES;
+    add(b, CPUID_XSTATE, r, CPUID_FIX_XSTATE);
+    for (uint32_t i = 2; i <= XSTATE_LAST; i++)
+        add(b, CPUID_XSTATE, sizes[i], CPUID_STATIC);
+}
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+    while (b != 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/*
+ * Leaf 0x15: TSC = ECX * EBX / EAX, where ECX, the crystal, is also what drives the local APIC's
+ * timer. Without knowing that clock it may be invented only when nobody will count with it: when
+ * the timer has a deadline mode. Guests multiply kHz in 32 bits; a product that does not fit is
+ * not shown.
+ */
+static void build_tsc(const struct builder *b)
+{
+    const struct cpuid_guest *guest = b->guest;
+    uint32_t tsc = guest->tsc_khz;
+    if (tsc == 0)
+        return;
+    uint32_t mhz = tsc / 1000;
+    add_plain(b, CPUID_FREQUENCY, (struct cpuid_regs){.eax = mhz, .ebx = mhz, .ecx = 100});
+    uint32_t crystal = guest->apic_timer_khz;
+    if (crystal == 0) {
+        if ((host_read(b, CPUID_FEATURES, 0).ecx & CPUID_1_ECX_TSC_DEADLINE) == 0)
+            return;
+        crystal = tsc;
+        while (crystal > UINT32_MAX / 1000)
+            crystal /= 2;
+    }
+    uint32_t common = gcd(tsc, crystal);
+    uint32_t numerator = tsc / common;
+    uint32_t denominator = crystal / common;
+    if ((uint64_t)crystal * numerator > UINT32_MAX || crystal > UINT32_MAX / 1000)
+        return;
+    struct cpuid_regs r = {.eax = denominator, .ebx = numerator, .ecx = crystal * 1000};
+    add_plain(b, CPUID_TSC, r);
+}
+
+static void build_basic(const struct builder *b)
+{
+    struct cpuid_regs r = host_read(b, CPUID_VENDOR, 0);
+    r.eax = MAX_BASIC;
+    add_plain(b, CPUID_VENDOR, r);
+    build_features(b);
+    build_caches(b);
+    build_extended_features(b);
+    build_topology(b, CPUID_TOPOLOGY);
+    build_xstate(b);
+    build_tsc(b);
+    build_topology(b, CPUID_TOPOLOGY_V2);
+}
+
+static void build_extended(const struct builder *b)
+{
+    add_plain(b, CPUID_AMD_MAX, (struct cpuid_regs){.eax = MAX_EXTENDED});
+    struct cpuid_regs r = masked_read(b, MASK_81);
+    if (!b->guest->rdtscp)
+        r.edx &= (uint32_t)~CPUID_81_EDX_RDTSCP;
+    add_plain(b, CPUID_AMD_FEATURES, r);
+    r = host_read(b, CPUID_ADDRESS, 0);
+    uint32_t host_bits = (uint32_t)field_get(CPUID_88_EAX_PHYS_BITS, r.eax);
+    if (host_bits == 0)
+        host_bits = 36;
+    r = (struct cpuid_regs){.eax = at_most(host_bits, b->guest->phys_bits) | 48 << 8};
+    add_plain(b, CPUID_ADDRESS, r);
+    for (unsigned i = MASK_FIRST_PLAIN; i < sizeof(masks) / sizeof(masks[0]); i++)
+        add_plain(b, masks[i].leaf, masked_read(b, i));
+}
+
+/* The twelve characters of a hypervisor's name in EBX ECX EDX. */
+static struct cpuid_regs named(uint32_t eax, const char name[12])
+{
+    struct cpuid_regs r = {.eax = eax};
+    uint32_t *words[3] = {&r.ebx, &r.ecx, &r.edx};
+    for (unsigned i = 0; i < 12; i++)
+        *words[i / 4] |= (uint32_t)(uint8_t)name[i] << i % 4 * 8;
+    return r;
+}
+
+static void build_hypervisor(const struct builder *b)
+{
+    const struct cpuid_guest *guest = b->guest;
+    struct cpuid_table *out = b->out;
+    uint32_t kinds = at_most(guest->counter_kinds, CPUID_MAX_COUNTERS);
+    out->counter_end = CPUID_BULKHEAD_COUNTER + kinds;
+    out->entries[ENTRY_KVM].regs = named(CPUID_KVM_FEATURES, "KVMKVMKVM\0\0\0");
+    out->entries[ENTRY_KVM_FEATURES].regs.eax = (uint32_t)KVM_FEATURES;
+    out->entries[ENTRY_NAME].regs = named(out->counter_end - 1, CPUID_BULKHEAD_NAME);
+    out->entries[ENTRY_INFO].regs = (struct cpuid_regs){
+        .eax = CPUID_BULKHEAD_VERSION,
+        .ebx = kinds,
+        .ecx = guest->vcpu,
+        .edx = guest->vcpu_count,
+    };
+    out->entries[ENTRY_COUNTER].fixup = CPUID_FIX_COUNTER;
+}
+
+void cpuid_policy_build(const struct cpuid_source *host, const struct cpuid_guest *guest,
+                        struct cpuid_table *out)
+{
+    struct builder b = {.host = host, .guest = guest, .out = out};
+    b.host_basic = host->read(host->context, CPUID_VENDOR, 0).eax;
+    b.host_extended = host->read(host->context, CPUID_AMD_MAX, 0).eax;
+    memset(out, 0, sizeof(*out));
+    out->used = ENTRY_FIRST_FREE;
+    build_basic(&b);
+    build_extended(&b);
+    build_hypervisor(&b);
+}
+
+static const struct cpuid_entry *lookup_hypervisor(const struct cpuid_table *table, uint32_t leaf)
+{
+    enum fixed_entry found = ENTRY_ZERO;
+    if (leaf == CPUID_HYPERVISOR)
+        found = ENTRY_KVM;
+    else if (leaf == CPUID_KVM_FEATURES)
+        found = ENTRY_KVM_FEATURES;
+    else if (leaf == CPUID_BULKHEAD)
+        found = ENTRY_NAME;
+    else if (leaf == CPUID_BULKHEAD_INFO)
+        found = ENTRY_INFO;
+    else if (leaf >= CPUID_BULKHEAD_TOTAL && leaf < table->counter_end)
+        found = ENTRY_COUNTER;
+    return &table->entries[found];
+}
+
+const struct cpuid_entry *cpuid_lookup(const struct cpuid_table *table, uint32_t leaf,
+                                       uint32_t subleaf)
+{
+    const struct cpuid_row *row;
+    if (leaf < CPUID_BASIC_LEAVES)
+        row = &table->basic[leaf];
+    else if (leaf - CPUID_AMD_MAX < CPUID_EXTENDED_LEAVES)
+        row = &table->extended[leaf - CPUID_AMD_MAX];
+    else
+        return lookup_hypervisor(table, leaf);
+    if (row->every_subleaf != 0)
+        return &table->entries[row->first];
+    return &table->entries[subleaf < row->count ? row->first + subleaf : row->beyond];
+}
+
+struct cpuid_regs cpuid_answer(const struct cpuid_entry *entry, uint32_t subleaf, uint64_t cr4)
+{
+    struct cpuid_regs r = entry->regs;
+    switch ((enum cpuid_fixup)entry->fixup) {
+    case CPUID_STATIC:
+    case CPUID_FIX_XSTATE:
+    case CPUID_FIX_COUNTER:
+        break;
+    case CPUID_FIX_OSXSAVE:
+        if ((cr4 & CR4_OSXSAVE) != 0)
+            r.ecx |= (uint32_t)CPUID_1_ECX_OSXSAVE;
+        break;
+    case CPUID_FIX_OSPKE:
+        if ((cr4 & CR4_PKE) != 0)
+            r.ecx |= (uint32_t)CPUID_7_ECX_OSPKE;
+        break;
+    case CPUID_FIX_TOPOLOGY:
+        r.ecx = subleaf & 0xff;
+        break;
+    }
+    return r;
+}
+
+uint64_t cpuid_xcr0_mask(const struct cpuid_table *table)
+{
+    return cpuid_lookup(table, CPUID_XSTATE, 0)->regs.eax;
+}

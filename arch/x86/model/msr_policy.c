@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "arch/x86/model/msr_policy.h"
+
+#include "arch/x86/regs/cpuid.h"
+#include "arch/x86/regs/msr.h"
+#include "kernel/lib/mem.h"
+
+/* What reads do, then what writes do (one word: both), and the kind. */
+#define NATIVE               MSR_NATIVE, MSR_NATIVE, MSR_KIND_NONE
+#define NATIVE_DENY          MSR_NATIVE, MSR_DENY, MSR_KIND_NONE
+#define NATIVE_IGNORE        MSR_NATIVE, MSR_IGNORE, MSR_KIND_NONE
+#define NATIVE_EMULATE(kind) MSR_NATIVE, MSR_EMULATE, MSR_KIND_##kind
+#define DENY_NATIVE          MSR_DENY, MSR_NATIVE, MSR_KIND_NONE
+#define CONSTANT_DENY        MSR_CONSTANT, MSR_DENY, MSR_KIND_NONE
+#define EMULATE(kind)        MSR_EMULATE, MSR_EMULATE, MSR_KIND_##kind
+#define EMULATE_DENY(kind)   MSR_EMULATE, MSR_DENY, MSR_KIND_##kind
+#define EMULATE_IGNORE(kind) MSR_EMULATE, MSR_IGNORE, MSR_KIND_##kind
+
+/* IA32_FEATURE_CONTROL: no VMX, and nothing to be done about it. */
+#define LOCKED FEATURE_CONTROL_LOCK
+
+/*
+ * Linux 6.1 reads some MSRs at boot with no net under it, so they must not fault although they
+ * have nothing to say: MTRRCAP and MTRR_DEF_TYPE (CPUID shows MTRRs, since PAT hangs on them),
+ * MCG_CAP (CPUID shows MCA), MISC_ENABLE (fast strings), BIOS_SIGN_ID (zeroed, then read),
+ * APIC_BASE. With a net, but asked by tools or other kernels: PLATFORM_ID, SMI_COUNT,
+ * FEATURE_CONTROL, PLATFORM_INFO.
+ */
+// clang-format off
+const struct msr_rule msr_rules[] = {
+    {MSR_IA32_TSC,               1,  NATIVE_IGNORE,                MSR_ALWAYS,         0},
+    {MSR_IA32_PLATFORM_ID,       1,  CONSTANT_DENY,                MSR_ALWAYS,         0},
+    {MSR_IA32_APIC_BASE,         1,  EMULATE(APIC_BASE),           MSR_ALWAYS,         0},
+    {MSR_SMI_COUNT,              1,  CONSTANT_DENY,                MSR_ALWAYS,         0},
+    {MSR_IA32_FEATURE_CONTROL,   1,  CONSTANT_DENY,                MSR_ALWAYS,         LOCKED},
+    {MSR_IA32_SPEC_CTRL,         1,  NATIVE,                       MSR_NEED_SPEC_CTRL, 0},
+    {MSR_IA32_PRED_CMD,          1,  DENY_NATIVE,                  MSR_NEED_PRED_CMD,  0},
+    {MSR_IA32_BIOS_SIGN_ID,      1,  EMULATE_IGNORE(BIOS_SIGN_ID), MSR_ALWAYS,         0},
+    {MSR_PLATFORM_INFO,          1,  CONSTANT_DENY,                MSR_ALWAYS,         0},
+    {MSR_IA32_MTRRCAP,           1,  CONSTANT_DENY,                MSR_ALWAYS,         MTRRCAP_WC},
+    {MSR_IA32_ARCH_CAPABILITIES, 1,  EMULATE_DENY(ARCH_CAP),       MSR_NEED_ARCH_CAP,  0},
+    {MSR_IA32_FLUSH_CMD,         1,  DENY_NATIVE,                  MSR_NEED_FLUSH_CMD, 0},
+    {MSR_IA32_SYSENTER_CS,       3,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_IA32_MCG_CAP,           1,  CONSTANT_DENY,                MSR_ALWAYS,         0},
+    {MSR_IA32_MCG_STATUS,        1,  EMULATE(MCG_STATUS),          MSR_ALWAYS,         0},
+    {MSR_IA32_MISC_ENABLE,       1,  EMULATE_IGNORE(MISC_ENABLE),  MSR_ALWAYS,         0},
+    {MSR_IA32_DEBUGCTL,          1,  EMULATE(DEBUGCTL),            MSR_ALWAYS,         0},
+    {MSR_IA32_PAT,               1,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_IA32_MTRR_DEF_TYPE,     1,  EMULATE(MTRR_DEF_TYPE),       MSR_ALWAYS,         0},
+    {MSR_IA32_TSC_DEADLINE,      1,  NATIVE,                       MSR_NEED_DEADLINE,  0},
+    {MSR_X2APIC_ID,              1,  EMULATE_DENY(X2APIC_ID),      MSR_ALWAYS,         0},
+    {MSR_X2APIC_VERSION,         1,  NATIVE_DENY,                  MSR_ALWAYS,         0},
+    {MSR_X2APIC_TPR,             1,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_X2APIC_PPR,             1,  NATIVE_DENY,                  MSR_ALWAYS,         0},
+    {MSR_X2APIC_EOI,             1,  DENY_NATIVE,                  MSR_ALWAYS,         0},
+    {MSR_X2APIC_LDR,             1,  EMULATE_DENY(X2APIC_LDR),     MSR_ALWAYS,         0},
+    {MSR_X2APIC_SVR,             1,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_X2APIC_ISR0,            24, NATIVE_DENY,                  MSR_ALWAYS,         0},
+    {MSR_X2APIC_ESR,             1,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_X2APIC_LVT_CMCI,        1,  EMULATE(X2APIC_LVT),          MSR_ALWAYS,         0},
+    {MSR_X2APIC_ICR,             1,  EMULATE(X2APIC_ICR),          MSR_ALWAYS,         0},
+    {MSR_X2APIC_LVT_TIMER,       1,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_X2APIC_LVT_THERMAL,     5,  EMULATE(X2APIC_LVT),          MSR_ALWAYS,         0},
+    {MSR_X2APIC_TIMER_INIT,      1,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_X2APIC_TIMER_COUNT,     1,  NATIVE_DENY,                  MSR_ALWAYS,         0},
+    {MSR_X2APIC_TIMER_DIV,       1,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_X2APIC_SELF_IPI,        1,  DENY_NATIVE,                  MSR_ALWAYS,         0},
+    {MSR_IA32_XSS,               1,  EMULATE(XSS),                 MSR_NEED_XSS,       0},
+    {MSR_KVM_WALL_CLOCK,         1,  EMULATE(KVM_WALL_CLOCK),      MSR_ALWAYS,         0},
+    {MSR_KVM_SYSTEM_TIME,        1,  EMULATE(KVM_SYSTEM_TIME),     MSR_ALWAYS,         0},
+    {MSR_IA32_EFER,              1,  NATIVE_EMULATE(EFER),         MSR_ALWAYS,         0},
+    {MSR_IA32_STAR,              4,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_IA32_FS_BASE,           3,  NATIVE,                       MSR_ALWAYS,         0},
+    {MSR_IA32_TSC_AUX,           1,  NATIVE,                       MSR_NEED_TSC_AUX,   0},
+};
+// clang-format on
+
+const unsigned msr_rule_count = sizeof(msr_rules) / sizeof(msr_rules[0]);
+
+uint32_t msr_features(const struct cpuid_table *table)
+{
+    const struct cpuid_regs *leaf1 = &cpuid_lookup(table, CPUID_FEATURES, 0)->regs;
+    const struct cpuid_regs *leaf7 = &cpuid_lookup(table, CPUID_EXTENDED, 0)->regs;
+    const struct cpuid_regs *leafd = &cpuid_lookup(table, CPUID_XSTATE, 1)->regs;
+    const struct cpuid_regs *leaf81 = &cpuid_lookup(table, CPUID_AMD_FEATURES, 0)->regs;
+    const struct {
+        uint32_t word;
+        uint32_t any;
+        enum msr_need need;
+    } needs[] = {
+        {leaf7->edx, CPUID_7_EDX_SPEC_CTRL | CPUID_7_EDX_STIBP | CPUID_7_EDX_SSBD,
+         MSR_NEED_SPEC_CTRL},
+        {leaf7->edx, CPUID_7_EDX_SPEC_CTRL, MSR_NEED_PRED_CMD},
+        {leaf7->edx, CPUID_7_EDX_FLUSH_L1D, MSR_NEED_FLUSH_CMD},
+        {leaf7->edx, CPUID_7_EDX_ARCH_CAP, MSR_NEED_ARCH_CAP},
+        {leaf7->ecx, CPUID_7_ECX_RDPID, MSR_NEED_TSC_AUX},
+        {leaf81->edx, CPUID_81_EDX_RDTSCP, MSR_NEED_TSC_AUX},
+        {leaf1->ecx, CPUID_1_ECX_TSC_DEADLINE, MSR_NEED_DEADLINE},
+        {leafd->eax, CPUID_D_1_EAX_XSAVES, MSR_NEED_XSS},
+    };
+    uint32_t features = 1u << MSR_ALWAYS;
+    for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+        if ((needs[i].word & needs[i].any) != 0)
+            features |= 1u << needs[i].need;
+    return features;
+}
+
+const struct msr_rule *msr_rule_find(uint32_t msr, uint32_t features)
+{
+    unsigned low = 0;
+    unsigned high = msr_rule_count;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        const struct msr_rule *rule = &msr_rules[middle];
+        if (msr < rule->msr)
+            high = middle;
+        else if (msr - rule->msr >= rule->count)
+            low = middle + 1;
+        else
+            return (features >> rule->need & 1) != 0 ? rule : NULL;
+    }
+    return NULL;
+}
+
+/* Quarters of the bitmap. SDM Vol. 3C "MSR-Bitmap Address". */
+#define BITMAP_READ  0u
+#define BITMAP_WRITE 2048u
+#define BITMAP_HIGH  1024u
+#define HIGH_FIRST   0xc0000000u
+#define HALF_COUNT   0x2000u
+
+static void bitmap_allow(uint8_t *half, uint32_t msr)
+{
+    if (msr >= HIGH_FIRST) {
+        half += BITMAP_HIGH;
+        msr -= HIGH_FIRST;
+    }
+    if (msr < HALF_COUNT) /* others always exit */
+        half[msr / 8] &= (uint8_t) ~(1u << msr % 8);
+}
+
+void msr_bitmap_build(uint8_t bitmap[4096], uint32_t features, bool x2apic_native)
+{
+    memset(bitmap, 0xff, 4096);
+    for (unsigned i = 0; i < msr_rule_count; i++) {
+        const struct msr_rule *rule = &msr_rules[i];
+        bool x2apic = rule->msr >= MSR_X2APIC_FIRST && rule->msr <= MSR_X2APIC_LAST;
+        if ((features >> rule->need & 1) == 0 || (x2apic && !x2apic_native))
+            continue;
+        for (unsigned n = 0; n < rule->count; n++) {
+            if (rule->read == MSR_NATIVE)
+                bitmap_allow(bitmap + BITMAP_READ, rule->msr + n);
+            if (rule->write == MSR_NATIVE)
+                bitmap_allow(bitmap + BITMAP_WRITE, rule->msr + n);
+        }
+    }
+}
+
+/* Left out: statements about TSX, and each bit that announces a further MSR. */
+uint64_t msr_arch_capabilities(uint64_t host)
+{
+    return host & (ARCH_CAP_RDCL_NO | ARCH_CAP_IBRS_ALL | ARCH_CAP_RSBA | ARCH_CAP_SSB_NO |
+                   ARCH_CAP_MDS_NO | ARCH_CAP_IF_PSCHANGE_MC_NO | ARCH_CAP_TAA_NO |
+                   ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO | ARCH_CAP_PSDP_NO |
+                   ARCH_CAP_FB_CLEAR | ARCH_CAP_RRSBA | ARCH_CAP_BHI_NO | ARCH_CAP_PBRSB_NO |
+                   ARCH_CAP_GDS_NO | ARCH_CAP_RFDS_NO | ARCH_CAP_RFDS_CLEAR);
+}
+
+uint64_t msr_misc_enable(const struct cpuid_table *table, uint64_t host)
+{
+    uint64_t value = MISC_ENABLE_BTS_UNAVAIL | MISC_ENABLE_PEBS_UNAVAIL;
+    value |= host & MISC_ENABLE_FAST_STRINGS;
+    if ((cpuid_lookup(table, CPUID_FEATURES, 0)->regs.ecx & CPUID_1_ECX_MONITOR) != 0)
+        value |= MISC_ENABLE_MONITOR_FSM;
+    return value;
+}
+
+uint64_t apic_base_value(bool bsp)
+{
+    return APIC_BASE_RESET | APIC_BASE_EN | APIC_BASE_EXTD | (bsp ? APIC_BASE_BSP : 0);
+}
+
+bool apic_base_check(uint64_t value, bool bsp)
+{
+    return value == apic_base_value(bsp);
+}
+
+bool mtrr_def_check(uint64_t value)
+{
+    uint64_t type = field_get(MTRR_DEF_TYPE, value);
+    if ((value & ~(MTRR_DEF_TYPE | MTRR_DEF_FE | MTRR_DEF_E)) != 0)
+        return false;
+    return type == MEMTYPE_UC || type == MEMTYPE_WC || type == MEMTYPE_WT || type == MEMTYPE_WP ||
+           type == MEMTYPE_WB;
+}
+
+bool debugctl_check(uint64_t value)
+{
+    return (value & ~DEBUGCTL_BTF) == 0;
+}
+
+uint32_t x2apic_ldr(uint32_t id)
+{
+    return (id >> 4) << 16 | UINT32_C(1) << (id & 15);
+}
+
+/* Bit 12, "busy" in xAPIC mode, is tolerated. */
+#define ICR_BUSY BIT(12)
+#define ICR_VALID                                                                                  \
+    (ICR_VECTOR | ICR_DELIVERY | ICR_LOGICAL | ICR_BUSY | ICR_ASSERT | ICR_LEVEL | ICR_SHORTHAND | \
+     ICR_DESTINATION)
+
+static bool ipi_without_effect(const struct ipi *ipi, uint64_t value)
+{
+    bool to_self = ipi->shorthand == APIC_TO_SELF || ipi->shorthand == APIC_TO_ALL;
+    bool deassert = (value & ICR_LEVEL) != 0 && (value & ICR_ASSERT) == 0;
+    switch (ipi->delivery) {
+    case APIC_FIXED:
+        return ipi->vector < 16;
+    case APIC_NMI:
+    case APIC_STARTUP:
+        return to_self;
+    case APIC_INIT:
+        return to_self || deassert;
+    case APIC_LOWEST:
+    case APIC_SMI:
+    case APIC_RESERVED_3:
+    case APIC_EXTINT:
+        return true;
+    }
+    return true;
+}
+
+bool icr_decode(uint64_t value, struct ipi *out)
+{
+    if ((value & ~ICR_VALID) != 0)
+        return false;
+    *out = (struct ipi){
+        .delivery = (enum apic_delivery)field_get(ICR_DELIVERY, value),
+        .shorthand = (enum apic_shorthand)field_get(ICR_SHORTHAND, value),
+        .logical = (value & ICR_LOGICAL) != 0,
+        .destination = (uint32_t)field_get(ICR_DESTINATION, value),
+        .vector = (uint8_t)field_get(ICR_VECTOR, value),
+    };
+    out->drop = ipi_without_effect(out, value);
+    return true;
+}
+
+bool ipi_matches(const struct ipi *ipi, uint32_t id, uint32_t self)
+{
+    switch (ipi->shorthand) {
+    case APIC_TO_SELF:
+        return id == self;
+    case APIC_TO_ALL:
+        return true;
+    case APIC_TO_OTHERS:
+        return id != self;
+    case APIC_TO_DESTINATION:
+        break;
+    }
+    if (ipi->destination == APIC_BROADCAST)
+        return true;
+    if (!ipi->logical)
+        return ipi->destination == id;
+    uint32_t ldr = x2apic_ldr(id);
+    return ipi->destination >> 16 == ldr >> 16 && (ipi->destination & ldr & 0xffff) != 0;
+}
+
+bool lvt_write(uint32_t msr, uint64_t value, uint32_t *shadow, uint32_t *real)
+{
+    uint64_t valid = LVT_VECTOR | LVT_STATUS | LVT_MASKED;
+    bool error = msr == MSR_X2APIC_LVT_ERROR;
+    if (!error)
+        valid |= LVT_DELIVERY;
+    if (msr == MSR_X2APIC_LVT_LINT0 || msr == MSR_X2APIC_LVT_LINT1)
+        valid |= LVT_POLARITY | LVT_REMOTE_IRR | LVT_LEVEL;
+    if ((value & ~valid) != 0)
+        return false;
+    *shadow = (uint32_t)(value & ~(LVT_STATUS | LVT_REMOTE_IRR));
+    *real = error ? *shadow : (uint32_t)LVT_RESET;
+    return true;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which MSRs a guest may touch, and how: one sorted table, default deny (#GP). The bitmap and the
+ * exit path both come from it.
+ */
+#ifndef BULKHEAD_ARCH_X86_MODEL_MSR_POLICY_H
+#define BULKHEAD_ARCH_X86_MODEL_MSR_POLICY_H
+
+#include "arch/x86/model/cpuid_policy.h"
+#include "arch/x86/regs/apic.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum msr_access {
+    MSR_DENY,     /* #GP */
+    MSR_NATIVE,   /* no exit. If one comes all the same: do it for the guest */
+    MSR_CONSTANT, /* read: rule->constant */
+    MSR_IGNORE,   /* write: nothing happens */
+    MSR_EMULATE,  /* see rule->kind */
+};
+
+/* What an emulated MSR is. kernel/vm has one handler for each. */
+enum msr_kind {
+    MSR_KIND_NONE,
+    MSR_KIND_APIC_BASE,     /* apic_base_check() */
+    MSR_KIND_MISC_ENABLE,   /* read: msr_misc_enable() of the CPUID table */
+    MSR_KIND_BIOS_SIGN_ID,  /* read: the host's microcode revision */
+    MSR_KIND_ARCH_CAP,      /* read: msr_arch_capabilities() of the host's value */
+    MSR_KIND_MTRR_DEF_TYPE, /* a plain shadow, first MSR_MTRR_DEF_TYPE_INITIAL; mtrr_def_check() */
+    MSR_KIND_MCG_STATUS,    /* a plain shadow, first 0; only 0 may be written */
+    MSR_KIND_DEBUGCTL,      /* the VMCS field; debugctl_check() */
+    MSR_KIND_EFER,          /* efer_write() */
+    MSR_KIND_XSS,           /* reads 0, only 0 may be written: nothing in it is offered */
+    MSR_KIND_X2APIC_ID,     /* read: vCPU number */
+    MSR_KIND_X2APIC_LDR,    /* read: x2apic_ldr() of the vCPU number */
+    MSR_KIND_X2APIC_LVT,    /* shadow and lvt_write() */
+    MSR_KIND_X2APIC_ICR,    /* write: icr_decode(); read: the last value written */
+    MSR_KIND_KVM_WALL_CLOCK,
+    MSR_KIND_KVM_SYSTEM_TIME,
+    MSR_KIND_COUNT,
+};
+
+/* Rules that hold only where the guest's CPUID (or the host's APIC) says so. */
+enum msr_need {
+    MSR_ALWAYS,
+    MSR_NEED_SPEC_CTRL, /* any of SPEC_CTRL, STIBP, SSBD */
+    MSR_NEED_PRED_CMD,  /* IBPB */
+    MSR_NEED_FLUSH_CMD,
+    MSR_NEED_ARCH_CAP,
+    MSR_NEED_TSC_AUX,  /* RDTSCP or RDPID */
+    MSR_NEED_DEADLINE, /* TSC deadline */
+    MSR_NEED_XSS,      /* XSAVES */
+};
+
+struct msr_rule {
+    uint32_t msr; /* first of `count` consecutive ones */
+    uint8_t count;
+    uint8_t read;      /* enum msr_access */
+    uint8_t write;     /* enum msr_access */
+    uint8_t kind;      /* enum msr_kind, both directions */
+    uint8_t need;      /* enum msr_need */
+    uint32_t constant; /* no constant needs more bits */
+};
+
+/* The table: sorted by msr, ranges do not overlap. For tests and reports. */
+extern const struct msr_rule msr_rules[];
+extern const unsigned msr_rule_count;
+
+/* The needs that are met: bit n stands for enum msr_need n. */
+uint32_t msr_features(const struct cpuid_table *table);
+
+/* The rule for `msr` (the guest's, any value), or NULL: deny. */
+const struct msr_rule *msr_rule_find(uint32_t msr, uint32_t features);
+
+/*
+ * The 4 KiB MSR bitmap: bit clear where the access is native. SDM Vol. 3C "MSR-Bitmap Address".
+ * `x2apic_native` is false on hosts with an xAPIC only: then every x2APIC MSR exits.
+ */
+void msr_bitmap_build(uint8_t bitmap[4096], uint32_t features, bool x2apic_native);
+
+/* ---- values ---- */
+
+#define MSR_MTRR_DEF_TYPE_INITIAL 0x806u /* enabled, everything write-back */
+
+/* What the guest sees of the host's IA32_ARCH_CAPABILITIES: statements that need no MSR we hide. */
+uint64_t msr_arch_capabilities(uint64_t host);
+
+/* IA32_MISC_ENABLE: fast strings as in the `host` value (kernels choose their copy loops by it); no
+ * BTS, no PEBS; MONITOR where CPUID shows it. */
+uint64_t msr_misc_enable(const struct cpuid_table *table, uint64_t host);
+
+/* ---- write checks: false is #GP ---- */
+
+/* Only what it is already (enabled, x2APIC mode, default address) may be written. */
+bool apic_base_check(uint64_t value, bool bsp);
+uint64_t apic_base_value(bool bsp);
+
+bool mtrr_def_check(uint64_t value);
+bool debugctl_check(uint64_t value);
+
+/* ---- local APIC ---- */
+
+/* Logical destination register of an x2APIC id. SDM Vol. 3A "Logical Destination Mode in x2APIC".
+ */
+uint32_t x2apic_ldr(uint32_t id);
+
+/* An interrupt command of a guest, decoded: to whom, and what. Ids are the guest's. */
+struct ipi {
+    enum apic_delivery delivery;   /* FIXED, NMI, INIT or STARTUP */
+    enum apic_shorthand shorthand; /* when not TO_DESTINATION the next two mean nothing */
+    bool logical;
+    uint32_t destination;
+    uint8_t vector;
+    bool drop; /* valid, but has no effect: INIT level de-assert, illegal vector, SMI, ... */
+};
+
+/*
+ * False: reserved bits, #GP. SMI, lowest priority, remote read, and shorthands that hardware does
+ * not allow with the delivery mode come back with `drop`.
+ */
+bool icr_decode(uint64_t value, struct ipi *out);
+
+/* Is x2APIC id `id` addressed by `ipi` sent by `self`? */
+bool ipi_matches(const struct ipi *ipi, uint32_t id, uint32_t self);
+
+/*
+ * A write to an LVT entry that exits (CMCI, THERMAL, PERF, LINT0, LINT1, ERROR). False: reserved
+ * bits, #GP. *shadow is what the guest reads back, whatever its delivery mode. *real belongs into
+ * the hardware's entry: for ERROR what the guest wrote; for the others "masked", since neither the
+ * pins nor the processor's thermal, machine-check and performance events belong to a guest, so the
+ * caller masks those once when it takes the processor and then never touches them.
+ */
+bool lvt_write(uint32_t msr, uint64_t value, uint32_t *shadow, uint32_t *real);
+
+#endif
