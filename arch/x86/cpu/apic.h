@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The local APIC of the processor that runs this, in x2APIC mode only.
+ * SDM Vol. 3A "Advanced Programmable Interrupt Controller (APIC)", "Extended XAPIC (x2APIC)".
+ *
+ * While a guest runs on a processor the APIC's registers are the guest's; the hypervisor then only
+ * sends IPIs (ICR) and reads the id.
+ */
+#ifndef BULKHEAD_ARCH_X86_CPU_APIC_H
+#define BULKHEAD_ARCH_X86_CPU_APIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Does the processor offer x2APIC? If not, nothing else here may be called. */
+bool apic_available(void);
+
+/*
+ * Enter x2APIC mode from whatever mode firmware left; then apic_reset(). The 8259 pair is masked by
+ * then (ioapic_init()): not every machine keeps its interrupts out where LINT0 is masked.
+ */
+void apic_enable(void);
+
+/* x2APIC id. After apic_enable(). */
+uint32_t apic_id(void);
+
+/* IPIs to one processor by its x2APIC id. Ordered behind all earlier stores. */
+void apic_send_nmi(uint32_t apic_id);
+void apic_send_fixed(uint32_t apic_id, uint8_t vector);
+void apic_send_init(uint32_t apic_id);
+/* `page` is the 4 KiB page number below 1 MiB at which the processor starts. */
+void apic_send_startup(uint32_t apic_id, uint8_t page);
+
+/*
+ * Bring the registers to their state after INIT as far as software can: LVTs masked, timer stopped,
+ * TPR 0, nothing in service, nothing pending, software-disabled. Pending interrupts are taken and
+ * thrown away (also those on exception vectors 16..31), bounded. Needs tables_load() and interrupts
+ * off. Returns false when something is still pending after that.
+ */
+bool apic_reset(void);
+
+/*
+ * Sleep until the TSC reaches `tsc` or `attention` is set (by the time of the call or later; left
+ * set). Only where no guest owns the APIC: afterwards it is as apic_reset() leaves it. Sleeps in
+ * HLT with the TSC-deadline timer, or spins with PAUSE where there is none.
+ */
+void apic_wait_until(uint64_t tsc);
+
+#endif
