@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Registers and events of the current VMCS. SDM Vol. 3C "VM Entries", "Event Injection". */
+#include "arch/x86/vmx/vmx.h"
+
+#include "arch/x86/regs/cr.h"
+#include "arch/x86/regs/exception.h"
+#include "arch/x86/regs/vmx.h"
+#include "kernel/lib/bits.h"
+
+#define BLOCKED_BY_INSTRUCTION (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)
+
+static const enum vmcs_field fields[VREG_COUNT] = {
+    [VREG_RIP] = VMCS_GUEST_RIP,
+    [VREG_RSP] = VMCS_GUEST_RSP,
+    [VREG_RFLAGS] = VMCS_GUEST_RFLAGS,
+    [VREG_CR0] = VMCS_GUEST_CR0,
+    [VREG_CR0_SHADOW] = VMCS_CR0_READ_SHADOW,
+    [VREG_CR3] = VMCS_GUEST_CR3,
+    [VREG_CR4] = VMCS_GUEST_CR4,
+    [VREG_CR4_SHADOW] = VMCS_CR4_READ_SHADOW,
+    [VREG_EFER] = VMCS_GUEST_IA32_EFER,
+    [VREG_CS] = VMCS_GUEST_CS_SELECTOR,
+    [VREG_CS_BASE] = VMCS_GUEST_CS_BASE,
+    [VREG_CS_ATTR] = VMCS_GUEST_CS_ACCESS_RIGHTS,
+    [VREG_SS_ATTR] = VMCS_GUEST_SS_ACCESS_RIGHTS,
+    [VREG_DS_BASE] = VMCS_GUEST_DS_BASE,
+    [VREG_ES_BASE] = VMCS_GUEST_ES_BASE,
+    [VREG_SS_BASE] = VMCS_GUEST_SS_BASE,
+    [VREG_FS_BASE] = VMCS_GUEST_FS_BASE,
+    [VREG_GS_BASE] = VMCS_GUEST_GS_BASE,
+    [VREG_PDPTE0] = VMCS_GUEST_PDPTE0,
+    [VREG_PDPTE1] = VMCS_GUEST_PDPTE1,
+    [VREG_PDPTE2] = VMCS_GUEST_PDPTE2,
+    [VREG_PDPTE3] = VMCS_GUEST_PDPTE3,
+    [VREG_DEBUGCTL] = VMCS_GUEST_IA32_DEBUGCTL,
+    [VREG_DR7] = VMCS_GUEST_DR7,
+    [VREG_EXIT_QUALIFICATION] = VMCS_EXIT_QUALIFICATION,
+};
+
+uint64_t vmx_get(struct virt_vcpu *vcpu, enum vcpu_reg reg)
+{
+    (void)vcpu;
+    return vmcs_read(fields[reg]);
+}
+
+void vmx_set(struct virt_vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
+{
+    (void)vcpu;
+    vmcs_write(fields[reg], value);
+    if (reg == VREG_EFER) /* VM entry insists that its control follows LMA */
+        vmcs_write(VMCS_ENTRY_CONTROLS, vmx_entry_controls(vmx_controls()->entry, value));
+}
+
+/* An instruction ends the shadow of STI and MOV SS, and raises #DB when single-stepped. */
+void vmx_skip_insn(struct virt_vcpu *vcpu, const struct vm_exit *exit)
+{
+    (void)vcpu;
+    uint64_t rip = vmcs_read(VMCS_GUEST_RIP) + exit->length;
+    if (rip >> 32 == 1 && !(vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & SEG_ATTR_LONG))
+        rip &= UINT32_MAX; /* wraps outside 64-bit mode, where no more than that can happen */
+    vmcs_write(VMCS_GUEST_RIP, rip);
+
+    uint64_t shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+    if (shadow & BLOCKED_BY_INSTRUCTION)
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE, shadow & ~BLOCKED_BY_INSTRUCTION);
+    if (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF)
+        vmcs_write(VMCS_GUEST_PENDING_DEBUG, PENDING_DEBUG_BS);
+}
+
+/* SDM Vol. 3A "Interrupt 8: Double Fault Exception (#DF)" */
+static bool contributory(uint64_t vector)
+{
+    return vector == EXC_DE || (vector >= EXC_TS && vector <= EXC_GP);
+}
+
+static bool becomes_double_fault(uint8_t vector)
+{
+    uint64_t first = vmcs_read(VMCS_IDT_VECTORING_INFO);
+    if (!(first & INTR_INFO_VALID) || field_get(INTR_INFO_TYPE, first) != VMX_INTR_HARDWARE)
+        return false;
+    uint64_t earlier = field_get(INTR_INFO_VECTOR, first);
+    bool page_fault_pair = earlier == EXC_PF && (vector == EXC_PF || contributory(vector));
+    return page_fault_pair || (contributory(earlier) && contributory(vector));
+}
+
+void vmx_inject(struct virt_vcpu *vcpu, const struct virt_event *event)
+{
+    uint64_t vector = event->vector, type = VMX_INTR_HARDWARE;
+    bool has_error = event->has_error;
+    uint32_t error = event->error;
+    if (event->nmi) {
+        vector = EXC_NMI;
+        type = VMX_INTR_NMI;
+    } else if (vcpu->entered && becomes_double_fault(event->vector)) {
+        vector = EXC_DF;
+        has_error = true;
+        error = 0;
+    }
+    /* In real mode no exception pushes an error code, and VM entry insists on that. */
+    has_error = has_error && (vmcs_read(VMCS_GUEST_CR0) & CR0_PE);
+    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFO, INTR_INFO_VALID | field_put(INTR_INFO_TYPE, type) |
+                                                 vector | (has_error ? INTR_INFO_ERROR_VALID : 0));
+    if (has_error)
+        vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error);
+}
+
+void vmx_nmi_window(struct virt_vcpu *vcpu, bool on)
+{
+    (void)vcpu;
+    uint64_t proc = vmx_controls()->proc;
+    vmcs_write(VMCS_PROC_CONTROLS, on ? proc | PROC_NMI_WINDOW_EXITING : proc);
+}
+
+bool vmx_nmi_ready(struct virt_vcpu *vcpu)
+{
+    (void)vcpu;
+    return !(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) &
+             (BLOCKED_BY_INSTRUCTION | BLOCKED_BY_NMI));
+}
