@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* Control registers: the model decides (cr_policy.h), this file carries it out. */
+#include "arch/cpu.h"
+#include "arch/x86/model/cr_policy.h"
+#include "arch/x86/regs/cr.h"
+#include "arch/x86/regs/exception.h"
+#include "kernel/vm/exits.h"
+#include "kernel/vm/cr.h"
+#include "kernel/vm/gmem.h"
+
+static uint64_t get(struct vcpu *vcpu, enum vcpu_reg reg)
+{
+    return rights.ops->get(&vcpu->virt, reg);
+}
+
+static void set(struct vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
+{
+    rights.ops->set(&vcpu->virt, reg, value);
+}
+
+struct cr_state vcpu_cr_state(struct vcpu *vcpu)
+{
+    const struct cr_policy *policy = &rights.cr;
+    return (struct cr_state){
+        .cr0 = (get(vcpu, VREG_CR0) & ~policy->cr0_mask) |
+               (get(vcpu, VREG_CR0_SHADOW) & policy->cr0_mask),
+        .cr3 = get(vcpu, VREG_CR3),
+        .cr4 = (get(vcpu, VREG_CR4) & ~policy->cr4_mask) |
+               (get(vcpu, VREG_CR4_SHADOW) & policy->cr4_mask),
+        .efer = get(vcpu, VREG_EFER),
+        .cs_l = (get(vcpu, VREG_CS_ATTR) & SEG_ATTR_LONG) != 0,
+    };
+}
+
+#define PDPTE_COUNT    4
+#define PDPTE_PRESENT  BIT(0)
+#define PDPTE_RESERVED (BITS(8, 5) | BITS(2, 1)) /* and all from the address width on */
+
+bool vcpu_load_pdptes(struct vcpu *vcpu)
+{
+    uint64_t entries[PDPTE_COUNT], reserved = PDPTE_RESERVED | BITS(63, rights.phys_bits);
+    gpa_t table = gpa(get(vcpu, VREG_CR3) & CR3_ADDRESS_PAE);
+    if (!gmem_read(vcpu->guest, table, entries, sizeof(entries)))
+        return false;
+    for (unsigned i = 0; i < PDPTE_COUNT; i++)
+        if ((entries[i] & PDPTE_PRESENT) && (entries[i] & reserved))
+            return false;
+    for (unsigned i = 0; i < PDPTE_COUNT; i++)
+        set(vcpu, VREG_PDPTE0 + i, entries[i]);
+    return true;
+}
+
+static uint64_t cr_new_value(const struct vm_exit *exit, uint64_t cr0)
+{
+    switch (exit->cr.access) {
+    case CR_MOV_TO:
+        return exit->cr.value;
+    case CR_CLTS:
+        return cr0 & ~CR0_TS;
+    case CR_LMSW:
+        return cr0_after_lmsw(cr0, (uint16_t)exit->cr.value);
+    }
+    return cr0;
+}
+
+struct verdict exit_cr(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    struct cr_state old = vcpu_cr_state(vcpu);
+    bool cr0 = exit->cr.number == 0;
+    if (!cr0 && exit->cr.number != 4)
+        return verdict_stop(STOP_FORBIDDEN);
+    uint64_t value = cr_new_value(exit, old.cr0);
+    struct cr_verdict write =
+        cr0 ? cr0_write(&rights.cr, &old, value) : cr4_write(&rights.cr, &old, value);
+    if (!write.ok || (write.load_pdptes && !vcpu_load_pdptes(vcpu)))
+        return verdict_fault(EXC_GP, 0);
+    set(vcpu, cr0 ? VREG_CR0 : VREG_CR4, write.real);
+    set(vcpu, cr0 ? VREG_CR0_SHADOW : VREG_CR4_SHADOW, write.shadow);
+    if (write.efer != old.efer)
+        set(vcpu, VREG_EFER, write.efer);
+    if (write.flush_tlb)
+        rights.ops->flush(&vcpu->virt);
+    return verdict_skip();
+}
+
+/* XCR0 is the guest's own register: checked, then written for it. SDM Vol. 2 "XSETBV". */
+struct verdict exit_xsetbv(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)exit;
+    const uint64_t *gpr = vcpu->virt.gpr;
+    uint64_t value = gpr[GPR_RDX] << 32 | (uint32_t)gpr[GPR_RAX];
+    if (!xcr0_check(rights.cr.xcr0_valid, (uint32_t)gpr[GPR_RCX], value))
+        return verdict_fault(EXC_GP, 0);
+    cpu_xsetbv(0, value);
+    return verdict_skip();
+}

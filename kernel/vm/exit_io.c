@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Ports: a table says which virtual device answers (vdev/ports.h); nobody reads all ones. */
+#include "arch/cpu.h"
+#include "kernel/acpi/guest.h"
+#include "kernel/clock.h"
+#include "kernel/terminal.h"
+#include "kernel/vdev/ports.h"
+#include "kernel/vdev/vpm.h"
+#include "kernel/vm/exits.h"
+#include "kernel/vm/gaccess.h"
+
+void ioapic_deliver(struct guest *guest, const struct vioapic_message *message)
+{
+    if (!message->send)
+        return;
+    if (!message->logical) {
+        lapic_send(guest, message->dest, message->vector);
+        return;
+    }
+    /* Logical destinations of an I/O APIC are 8 bits: cluster 0 of the x2APIC's. */
+    for (uint32_t id = 0; id < guest->vcpu_count && id < 8; id++)
+        if (message->dest & (1u << id))
+            lapic_send(guest, id, message->vector);
+}
+
+void uart_line_update(struct guest *guest)
+{
+    struct vioapic_message message =
+        vioapic_set_line(&guest->ioapic, GUEST_COM1_GSI, vuart_irq(&guest->uart));
+    ioapic_deliver(guest, &message);
+}
+
+/* Who drains the ring sends a letter when it sees the flag; look again after setting it. */
+static void uart_room_update(struct guest *guest)
+{
+    uint32_t space = ring_space(&guest->output);
+    if (space < VUART_FIFO) {
+        atomic_store(&guest->output_full, true);
+        space = ring_space(&guest->output);
+    }
+    vuart_room(&guest->uart, space);
+}
+
+void uart_feed(struct guest *guest)
+{
+    uint8_t byte;
+    uart_room_update(guest);
+    /* A byte that the FIFO has no room for waits in the ring until the guest reads one. */
+    while (ring_peek(&guest->input, 0, &byte) && vuart_receive(&guest->uart, byte))
+        ring_get(&guest->input, &byte);
+    uart_line_update(guest);
+}
+
+static uint32_t uart_in(struct guest *guest, uint16_t port)
+{
+    uint32_t value = vuart_read(&guest->uart, port);
+    if (ring_count(&guest->input) > 0)
+        uart_feed(guest);
+    else
+        uart_line_update(guest);
+    return value;
+}
+
+static void uart_out(struct guest *guest, uint16_t port, uint8_t value)
+{
+    if (vuart_write(&guest->uart, port, value)) {
+        ring_put(&guest->output, value);
+        terminal_pump();
+        uart_room_update(guest);
+    }
+    uart_line_update(guest);
+}
+
+static uint64_t now_seconds(void)
+{
+    return clock_at(cpu_rdtsc()).seconds;
+}
+
+static uint32_t port_in(struct guest *guest, uint16_t port, int size)
+{
+    switch (ports_find(port, size)) {
+    case PORT_UART:
+        return uart_in(guest, port);
+    case PORT_RTC:
+        return vrtc_read(&guest->rtc, port, now_seconds());
+    case PORT_PCI:
+        return vpci_read(&guest->pci, port, size);
+    case PORT_PM:
+        return vpm_read(port);
+    case PORT_NOBODY:
+        break;
+    }
+    return ports_all_ones(size);
+}
+
+static enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t value)
+{
+    switch (ports_find(port, size)) {
+    case PORT_UART:
+        uart_out(guest, port, (uint8_t)value);
+        break;
+    case PORT_RTC:
+        vrtc_write(&guest->rtc, port, (uint8_t)value, now_seconds());
+        break;
+    case PORT_PCI:
+        vpci_write(&guest->pci, port, size, value);
+        break;
+    case PORT_PM:
+        switch (vpm_write(port, (uint8_t)value)) {
+        case PM_POWEROFF:
+            return STOP_POWEROFF;
+        case PM_REBOOT:
+            return STOP_REBOOT;
+        case PM_NOTHING:
+            break;
+        }
+        break;
+    case PORT_NOBODY:
+        break;
+    }
+    return STOP_NONE;
+}
+
+/* INS and OUTS: one element an exit, so that a guest's count bounds nothing of ours. */
+static struct verdict string_io(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    struct string_access access;
+    struct verdict fault;
+    if (!string_begin(vcpu, exit, &access, &fault))
+        return fault;
+    if (access.done)
+        return verdict_skip();
+    uint32_t value = 0;
+    enum stop_reason stop = STOP_NONE;
+    if (exit->io.in) {
+        value = port_in(vcpu->guest, exit->io.port, exit->io.size);
+        if (!gaccess_write(vcpu, access.at, &value, exit->io.size, &fault))
+            return fault;
+    } else {
+        if (!gaccess_read(vcpu, access.at, &value, exit->io.size, &fault))
+            return fault;
+        stop = port_out(vcpu->guest, exit->io.port, exit->io.size, value);
+    }
+    if (stop != STOP_NONE)
+        return verdict_stop(stop);
+    if (!string_advance(vcpu, exit, &access))
+        exit->length = 0; /* again; but the shadow of STI is over, and a single step is due */
+    return verdict_skip();
+}
+
+struct verdict exit_io(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    uint64_t *rax = &vcpu->virt.gpr[GPR_RAX];
+    int size = exit->io.size;
+    if (exit->io.string)
+        return string_io(vcpu, exit);
+    if (!exit->io.in) {
+        uint32_t value = (uint32_t)*rax & ports_all_ones(size);
+        enum stop_reason stop = port_out(vcpu->guest, exit->io.port, size, value);
+        return stop == STOP_NONE ? verdict_skip() : verdict_stop(stop);
+    }
+    uint32_t value = port_in(vcpu->guest, exit->io.port, size);
+    if (size == 4)
+        *rax = value; /* a 32-bit result clears the upper half */
+    else
+        *rax = (*rax & ~(uint64_t)ports_all_ones(size)) | value;
+    return verdict_skip();
+}

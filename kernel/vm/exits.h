@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handlers of exits, one for each enum exit_kind. Each looks at the exit, changes the guest's
+ * virtual devices and general registers, and says by its verdict what becomes of the vCPU; none
+ * moves RIP. All run on the vCPU's own processor. Every input is chosen by the guest.
+ */
+#ifndef BULKHEAD_KERNEL_VM_EXITS_H
+#define BULKHEAD_KERNEL_VM_EXITS_H
+
+#include "arch/x86/model/cr_policy.h"
+#include "kernel/vm/guest.h"
+
+typedef struct verdict exit_handler(struct vcpu *vcpu, struct vm_exit *exit);
+
+exit_handler exit_attention, exit_cpuid, exit_msr_read, exit_msr_write, exit_io, exit_memory,
+    exit_cr, exit_xsetbv, exit_exception, exit_undefined, exit_skip, exit_rdpmc, exit_window,
+    exit_ignore, exit_triple_fault, exit_entry_failed, exit_unexpected;
+
+/* Set up once, before the first guest: what virt_ops.rights() said, and the host's MSR values. */
+struct exit_rights {
+    const struct virt_ops *ops;
+    struct cr_policy cr;
+    uint32_t msr_features; /* msr_features_t */
+    uint64_t arch_capabilities;
+    uint64_t microcode;
+    uint64_t misc_enable;
+    uint32_t phys_bits; /* of guest-physical addresses */
+};
+extern struct exit_rights rights;
+
+/* General register `number` of the instruction encoding, RSP included. */
+uint64_t vcpu_gpr(struct vcpu *vcpu, unsigned number);
+void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value);
+
+/* The line of the virtual UART to the I/O APIC, and what follows from it. */
+void uart_line_update(struct guest *guest);
+/* Bytes that the console has for the virtual UART; also tells it about room in the output ring. */
+void uart_feed(struct guest *guest);
+/* Send what the I/O APIC has to send. */
+void ioapic_deliver(struct guest *guest, const struct vioapic_message *message);
+
+#endif

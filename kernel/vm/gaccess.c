@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/vm/gaccess.h"
+
+#include "arch/cpu.h"
+#include "arch/x86/model/walk.h"
+#include "arch/x86/regs/cr.h"
+#include "arch/x86/regs/exception.h"
+#include "kernel/vm/cr.h"
+#include "kernel/vm/exits.h"
+#include "kernel/vm/gmem.h"
+
+static uint64_t get(struct vcpu *vcpu, enum vcpu_reg reg)
+{
+    return rights.ops->get(&vcpu->virt, reg);
+}
+
+static bool read_table(void *context, gpa_t at, unsigned size, uint64_t *value)
+{
+    *value = 0;
+    return gmem_read(context, at, value, size);
+}
+
+/* PKRU is left out: a guest that fetches or touches device memory with a key gains nothing. */
+static enum walk_status translate(struct vcpu *vcpu, gva_t at, uint32_t access,
+                                  struct walk_result *result)
+{
+    struct cr_state cr = vcpu_cr_state(vcpu);
+    struct walk_cpu cpu = {
+        .cr0 = cr.cr0,
+        .cr3 = cr.cr3,
+        .cr4 = cr.cr4,
+        .efer = cr.efer,
+        .rflags = get(vcpu, VREG_RFLAGS),
+        .cpl = (uint32_t)(get(vcpu, VREG_SS_ATTR) >> SEG_ATTR_DPL_SHIFT) & 3,
+        .phys_bits = rights.phys_bits,
+    };
+    struct walk_memory memory = {.read = read_table, .context = vcpu->guest};
+    return walk_translate(&cpu, &memory, at, access, result);
+}
+
+static struct verdict walk_fault(enum walk_status status, gva_t at,
+                                 const struct walk_result *result)
+{
+    switch (status) {
+    case WALK_PAGE_FAULT:
+        cpu_write_cr2(at.raw); /* CR2 is the guest's: the hypervisor takes no page faults */
+        return verdict_fault(EXC_PF, result->error_code);
+    case WALK_NON_CANONICAL:
+        return verdict_fault(EXC_GP, 0);
+    case WALK_NO_TABLE:
+    case WALK_OK:
+        break;
+    }
+    return verdict_stop(STOP_FORBIDDEN);
+}
+
+/* The part of an access that lies in the page of `at`. */
+static uint32_t in_page(gva_t at, uint32_t size)
+{
+    uint32_t room = (uint32_t)(PAGE_4K - (at.raw & (PAGE_4K - 1)));
+    return size < room ? size : room;
+}
+
+bool gaccess_read(struct vcpu *vcpu, gva_t from, void *to, uint32_t size, struct verdict *fault)
+{
+    uint8_t *out = to;
+    while (size > 0) {
+        struct walk_result result;
+        uint32_t step = in_page(from, size);
+        enum walk_status status = translate(vcpu, from, WALK_READ, &result);
+        if (status != WALK_OK || !gmem_read(vcpu->guest, result.gpa, out, step)) {
+            *fault = walk_fault(status, from, &result);
+            return false;
+        }
+        out += step;
+        from.raw += step;
+        size -= step;
+    }
+    return true;
+}
+
+bool gaccess_write(struct vcpu *vcpu, gva_t to, const void *from, uint32_t size,
+                   struct verdict *fault)
+{
+    const uint8_t *in = from;
+    while (size > 0) {
+        struct walk_result result;
+        uint32_t step = in_page(to, size);
+        enum walk_status status = translate(vcpu, to, WALK_WRITE, &result);
+        if (status != WALK_OK || !gmem_write(vcpu->guest, result.gpa, in, step)) {
+            *fault = walk_fault(status, to, &result);
+            return false;
+        }
+        in += step;
+        to.raw += step;
+        size -= step;
+    }
+    return true;
+}
+
+uint32_t gaccess_code(struct vcpu *vcpu, uint8_t *bytes, uint32_t size)
+{
+    gva_t at = gva(get(vcpu, VREG_CS_BASE) + get(vcpu, VREG_RIP));
+    uint32_t got = 0;
+    while (got < size) {
+        struct walk_result result;
+        uint32_t step = in_page(at, size - got);
+        if (translate(vcpu, at, WALK_FETCH, &result) != WALK_OK ||
+            !gmem_read(vcpu->guest, result.gpa, bytes + got, step))
+            break;
+        got += step;
+        at.raw += step;
+    }
+    return got;
+}
+
+static enum insn_mode code_mode(struct vcpu *vcpu)
+{
+    uint64_t attributes = get(vcpu, VREG_CS_ATTR);
+    if ((get(vcpu, VREG_EFER) & EFER_LMA) && (attributes & SEG_ATTR_LONG))
+        return INSN_64;
+    return attributes & SEG_ATTR_BIG ? INSN_32 : INSN_16;
+}
+
+bool gaccess_insn(struct vcpu *vcpu, struct insn *insn, struct verdict *fault)
+{
+    uint8_t bytes[INSN_MAX_LENGTH];
+    uint32_t got = gaccess_code(vcpu, bytes, sizeof(bytes));
+    if (insn_decode(code_mode(vcpu), bytes, got, insn))
+        return true;
+    *fault = verdict_stop(STOP_FORBIDDEN);
+    return false;
+}
+
+uint64_t gaccess_base(struct vcpu *vcpu, enum insn_segment segment)
+{
+    static const enum vcpu_reg bases[] = {
+        [INSN_ES] = VREG_ES_BASE, [INSN_CS] = VREG_CS_BASE, [INSN_SS] = VREG_SS_BASE,
+        [INSN_DS] = VREG_DS_BASE, [INSN_FS] = VREG_FS_BASE, [INSN_GS] = VREG_GS_BASE,
+    };
+    bool flat = segment != INSN_FS && segment != INSN_GS && code_mode(vcpu) == INSN_64;
+    return flat ? 0 : get(vcpu, bases[segment]);
+}
+
+bool string_begin(struct vcpu *vcpu, const struct vm_exit *exit, struct string_access *access,
+                  struct verdict *fault)
+{
+    struct insn insn;
+    if (!gaccess_insn(vcpu, &insn, fault))
+        return false;
+    access->address_mask = ~UINT64_C(0) >> (64 - 8 * insn.address_size);
+    access->done = exit->io.rep && (vcpu->virt.gpr[GPR_RCX] & access->address_mask) == 0;
+    uint64_t pointer = vcpu->virt.gpr[exit->io.in ? GPR_RDI : GPR_RSI] & access->address_mask;
+    enum insn_segment segment = exit->io.in ? INSN_ES : (enum insn_segment)insn.segment;
+    access->at = gva(gaccess_base(vcpu, segment) + pointer);
+    return true;
+}
+
+/* A 32-bit register write clears the upper half, a 16-bit one keeps the rest. */
+static void register_add(uint64_t *reg, uint64_t step, uint64_t mask)
+{
+    uint64_t value = (*reg + step) & mask;
+    *reg = mask == UINT16_MAX ? (*reg & ~mask) | value : value;
+}
+
+bool string_advance(struct vcpu *vcpu, const struct vm_exit *exit,
+                    const struct string_access *access)
+{
+    uint64_t *gpr = vcpu->virt.gpr, size = exit->io.size;
+    uint64_t step = get(vcpu, VREG_RFLAGS) & RFLAGS_DF ? -size : size;
+    register_add(&gpr[exit->io.in ? GPR_RDI : GPR_RSI], step, access->address_mask);
+    if (!exit->io.rep)
+        return true;
+    register_add(&gpr[GPR_RCX], ~UINT64_C(0), access->address_mask);
+    return (gpr[GPR_RCX] & access->address_mask) == 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest and its vCPUs. All of it is set up before launch; afterwards a guest's fields are written
+ * by the processors that run its vCPUs alone. Others reach it through the rings and the mailbox.
+ */
+#ifndef BULKHEAD_KERNEL_VM_GUEST_H
+#define BULKHEAD_KERNEL_VM_GUEST_H
+
+#include <stdatomic.h>
+
+#include "arch/virt.h"
+#include "arch/x86/model/cpuid_policy.h"
+#include "boot/handoff.h"
+#include "kernel/lib/ring.h"
+#include "kernel/plan/plan.h"
+#include "kernel/vdev/vioapic.h"
+#include "kernel/vdev/vpci.h"
+#include "kernel/vdev/vrtc.h"
+#include "kernel/vdev/vuart.h"
+#include "kernel/vm/lapic.h"
+#include "kernel/vm/stats.h"
+
+#define GUEST_INPUT_BYTES  256
+#define GUEST_OUTPUT_BYTES 32768 /* a whole noisy boot: the serial port takes seconds for it */
+
+/* Letters to a vCPU; each is a bit, so a letter sent twice arrives once. */
+enum mail {
+    MAIL_INPUT = 1 << 0,   /* bytes for the virtual UART, or room in its output ring */
+    MAIL_CONSOLE = 1 << 1, /* this processor looks after the physical console */
+};
+
+struct vcpu {
+    struct virt_vcpu virt;
+    struct guest *guest;
+    uint32_t id; /* within the guest, also its virtual APIC id */
+    struct cpu *cpu;
+    _Atomic uint32_t mail; /* enum mail, set by any processor, together with an NMI */
+    bool nmi_pending;      /* an NMI for the guest, waiting for its window */
+    struct vlapic lapic;
+    uint64_t mtrr_def_type;
+    uint64_t kvm_system_time; /* what the guest wrote to MSR_KVM_SYSTEM_TIME */
+    uint64_t kvm_wall_clock;
+    uint64_t tsc_adjust;
+    struct cpuid_table cpuid;
+    struct stats stats;
+};
+
+enum guest_state { GUEST_OFF, GUEST_RUNNING, GUEST_WAITING };
+
+struct guest {
+    char name[CONFIG_MAX_NAME + 1];
+    uint32_t index; /* in the config and the plan */
+    const struct config_guest *config;
+    const struct plan_range *ranges; /* its memory, sorted by GPA */
+    uint32_t range_count;
+    struct handoff_guest files; /* pristine, in memory that nobody else may touch */
+    hpa_t tables;               /* root of its EPT or NPT */
+    uint32_t vcpu_count;
+    struct vcpu *vcpus;
+
+    _Atomic uint32_t state;  /* enum guest_state */
+    uint32_t starts;         /* how often it was started */
+    uint32_t crashes_in_row; /* quick ones, for the back-off */
+    uint64_t started_tsc;
+    uint64_t launched_tsc; /* of the very first start */
+
+    struct vuart uart;
+    struct vioapic ioapic;
+    struct vrtc rtc;
+    struct vpci pci;
+    struct ring input;        /* console to virtual UART */
+    struct ring output;       /* virtual UART to console */
+    _Atomic bool output_full; /* the virtual UART waits for room */
+    uint8_t input_bytes[GUEST_INPUT_BYTES];
+    uint8_t output_bytes[GUEST_OUTPUT_BYTES];
+};
+
+/* All guests, in the config's order; NULL for an index that is none. */
+struct guest *guest_at(uint32_t index);
+uint32_t guest_count(void);
+
+/* Bytes of host memory for each guest and each vCPU. */
+void guest_needs(struct plan_needs *needs);
+
+struct guest_sources {
+    const struct config *config;
+    const struct plan *plan;
+    const struct handoff_guest *files; /* one for each guest of the config */
+    bool page_1g;
+};
+
+/* Make all guests out of the plan: memory tables, vCPUs, devices. Once, before memory_seal(). */
+void guests_create(const struct guest_sources *sources);
+
+/* Send a letter: sets the bit and, when it was not set, kicks the vCPU's processor. */
+void vcpu_mail(struct vcpu *vcpu, uint32_t letter);
+
+/* Run the vCPU until it stops. On its own processor, after virt_ops.vcpu_reset(). */
+enum stop_reason vcpu_run(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/vm/lapic.h"
+
+#include "arch/cpu.h"
+#include "arch/x86/cpu/apic.h"
+#include "arch/x86/cpu/percpu.h"
+#include "arch/x86/model/msr_policy.h"
+#include "arch/x86/regs/apic.h"
+#include "kernel/vm/exits.h"
+#include "kernel/vm/guest.h"
+
+/* The LVT registers that exit, in the order of vlapic.lvt. */
+static const uint32_t lvt_msrs[LAPIC_LVT_COUNT] = {
+    MSR_X2APIC_LVT_CMCI,  MSR_X2APIC_LVT_THERMAL, MSR_X2APIC_LVT_PERF,
+    MSR_X2APIC_LVT_LINT0, MSR_X2APIC_LVT_LINT1,   MSR_X2APIC_LVT_ERROR,
+};
+
+void lapic_reset(struct vlapic *lapic)
+{
+    for (unsigned i = 0; i < LAPIC_LVT_COUNT; i++)
+        lapic->lvt[i] = LVT_RESET;
+    lapic->icr = 0;
+}
+
+static uint64_t *lvt_shadow(struct vlapic *lapic, uint32_t msr)
+{
+    for (unsigned i = 0; i < LAPIC_LVT_COUNT; i++)
+        if (lvt_msrs[i] == msr)
+            return &lapic->lvt[i];
+    return NULL;
+}
+
+/* Entries that this processor's APIC really has: SDM Vol. 3A "Local APIC Version Register". */
+static bool lvt_present(uint32_t msr)
+{
+    uint64_t highest = field_get(APIC_VERSION_MAX_LVT, cpu_rdmsr(MSR_X2APIC_VERSION));
+    switch (msr) {
+    case MSR_X2APIC_LVT_CMCI:
+        return highest >= 6;
+    case MSR_X2APIC_LVT_THERMAL:
+        return highest >= 5;
+    case MSR_X2APIC_LVT_PERF:
+        return highest >= 4;
+    default: /* LINT0, LINT1, error: always */
+        return true;
+    }
+}
+
+bool lapic_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    const uint64_t *lvt = lvt_shadow(&vcpu->lapic, msr);
+    if (lvt)
+        *value = *lvt;
+    else if (msr == MSR_X2APIC_ID)
+        *value = vcpu->id;
+    else if (msr == MSR_X2APIC_LDR)
+        *value = x2apic_ldr(vcpu->id);
+    else if (msr == MSR_X2APIC_ICR)
+        *value = vcpu->lapic.icr;
+    else
+        return false;
+    return true;
+}
+
+static bool lvt_write_msr(uint64_t *slot, uint32_t msr, uint64_t value)
+{
+    uint32_t shadow, real;
+    if (!lvt_write(msr, value, &shadow, &real))
+        return false;
+    *slot = shadow;
+    if (lvt_present(msr))
+        cpu_wrmsr(msr, real);
+    return true;
+}
+
+void lapic_send(struct guest *guest, uint32_t dest, uint8_t vector)
+{
+    for (uint32_t i = 0; i < guest->vcpu_count; i++)
+        if (guest->vcpus[i].id == dest)
+            apic_send_fixed(guest->vcpus[i].cpu->apic_id, vector);
+}
+
+static void nmi_send(struct vcpu *to)
+{
+    to->nmi_pending = true;
+    rights.ops->nmi_window(&to->virt, true);
+}
+
+/*
+ * One of the guest's vCPUs gets what another (or itself) sent. INIT and STARTUP have nobody to wake
+ * while guests have one vCPU; an INIT to oneself is what firmware uses for a reset.
+ */
+static void ipi_deliver(struct vcpu *self, struct vcpu *to, const struct ipi *ipi)
+{
+    if (ipi->delivery == APIC_FIXED)
+        apic_send_fixed(to->cpu->apic_id, ipi->vector);
+    else if (ipi->delivery == APIC_NMI && to == self)
+        nmi_send(to);
+}
+
+static bool icr_write(struct vcpu *vcpu, uint64_t value)
+{
+    struct ipi ipi;
+    if (!icr_decode(value, &ipi))
+        return false;
+    vcpu->lapic.icr = value;
+    if (ipi.drop)
+        return true;
+    struct guest *guest = vcpu->guest;
+    for (uint32_t i = 0; i < guest->vcpu_count; i++)
+        if (ipi_matches(&ipi, guest->vcpus[i].id, vcpu->id))
+            ipi_deliver(vcpu, &guest->vcpus[i], &ipi);
+    return true;
+}
+
+bool lapic_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    uint64_t *lvt = lvt_shadow(&vcpu->lapic, msr);
+    if (lvt)
+        return lvt_write_msr(lvt, msr, value);
+    return msr == MSR_X2APIC_ICR && icr_write(vcpu, value);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The few local APIC registers that a guest does not own: everything that names processors or could
+ * reach beyond the partition. The rest is the machine's own APIC, without exits.
+ */
+#ifndef BULKHEAD_KERNEL_VM_LAPIC_H
+#define BULKHEAD_KERNEL_VM_LAPIC_H
+
+#include "arch/virt.h"
+
+struct vcpu;
+struct guest;
+
+#define LAPIC_LVT_COUNT 6 /* CMCI, thermal, performance, LINT0, LINT1, error */
+
+struct vlapic {
+    uint64_t lvt[LAPIC_LVT_COUNT]; /* as the guest wrote them */
+    uint64_t icr;
+};
+
+void lapic_reset(struct vlapic *lapic);
+
+/* Registers with an exit. False: the guest gets #GP. `msr` is one of those that msr_policy marks.
+ */
+bool lapic_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+bool lapic_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* Deliver `vector` to the guest's vCPU with virtual APIC id `dest`; nobody there: nothing. */
+void lapic_send(struct guest *guest, uint32_t dest, uint8_t vector);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/vm/lifecycle.h"
+
+#include "arch/cpu.h"
+#include "arch/x86/cpu/apic.h"
+#include "arch/x86/cpu/residue.h"
+#include "arch/x86/cpu/tables.h"
+#include "arch/x86/cpu/tsc.h"
+#include "arch/x86/model/msr_policy.h"
+#include "arch/x86/regs/cr.h"
+#include "drivers/power.h"
+#include "kernel/coverage.h"
+#include "kernel/lib/mem.h"
+#include "kernel/log.h"
+#include "kernel/terminal.h"
+#include "kernel/vm/crash.h"
+#include "kernel/vm/exits.h"
+#include "kernel/vm/load.h"
+
+/* A guest that stops this soon after its start is in a loop: each time it waits longer. */
+#define QUICK_CRASH_US    UINT64_C(5000000)
+#define QUICK_REBOOT_US   UINT64_C(1000000)
+#define BACKOFF_FIRST_US  UINT64_C(250000)
+#define BACKOFF_DOUBLINGS 7 /* at most 32 s */
+
+static _Atomic uint32_t guests_on;
+
+void lifecycle_init(uint32_t guests)
+{
+    atomic_store(&guests_on, guests);
+}
+
+/* An NMI came while no guest ran here. */
+static void attend(struct cpu *cpu)
+{
+    cpu->attention = 0;
+    if (cpu->vcpu)
+        atomic_store(&cpu->vcpu->mail, 0); /* a guest that is off reads no letters */
+    terminal_poll(cpu);
+}
+
+static void wait_until(struct cpu *cpu, uint64_t tsc)
+{
+    while (cpu_rdtsc() < tsc) {
+        apic_wait_until(tsc);
+        if (cpu->attention)
+            attend(cpu);
+    }
+}
+
+static void wait_for_ever(struct cpu *cpu)
+{
+    for (;;) {
+        cpu_wait_for_event();
+        attend(cpu);
+    }
+}
+
+static void devices_reset(struct guest *guest)
+{
+    vuart_reset(&guest->uart);
+    vioapic_reset(&guest->ioapic);
+    vrtc_reset(&guest->rtc);
+    vpci_reset(&guest->pci);
+}
+
+static void vcpu_state_reset(struct vcpu *vcpu)
+{
+    lapic_reset(&vcpu->lapic);
+    vcpu->nmi_pending = false;
+    vcpu->mtrr_def_type = MSR_MTRR_DEF_TYPE_INITIAL;
+    vcpu->kvm_system_time = 0;
+    vcpu->kvm_wall_clock = 0;
+    memset(&vcpu->stats, 0, sizeof(vcpu->stats));
+}
+
+/* From scrubbed memory to a vCPU that is ready to enter. */
+static void guest_start(struct guest *guest)
+{
+    struct vcpu *vcpu = &guest->vcpus[0];
+    struct virt_start start;
+    load_guest(guest, &start);
+    start.cr0_shadow = CR0_PE | CR0_ET | CR0_PG;
+    start.cr0 = start.cr0_shadow | rights.cr.cr0_one;
+    start.cr4_shadow = CR4_PAE;
+    start.cr4 = start.cr4_shadow | rights.cr.cr4_one;
+
+    devices_reset(guest);
+    vcpu_state_reset(vcpu);
+    terminal_restart(guest->index);
+    residue_clear();
+    if (!apic_reset())
+        log_line("guest %s: interrupts of its earlier life would not go away", guest->name);
+    rights.ops->vcpu_reset(&vcpu->virt, &start);
+
+    guest->starts++;
+    guest->started_tsc = cpu_rdtsc();
+    atomic_store(&guest->state, GUEST_RUNNING);
+    log_line("guest %s: start %u at tsc %llu", guest->name, guest->starts,
+             (unsigned long long)guest->started_tsc);
+}
+
+static void vcpu_statistics(const struct vcpu *vcpu)
+{
+    char line[720];
+    stats_print(&vcpu->stats, vcpu->guest->name, vcpu->id, line, sizeof(line));
+    log_line("%s", line);
+}
+
+void lifecycle_statistics(void)
+{
+    for (uint32_t i = 0; i < guest_count(); i++)
+        for (uint32_t j = 0; j < guest_at(i)->vcpu_count; j++)
+            vcpu_statistics(&guest_at(i)->vcpus[j]);
+    coverage_dump();
+}
+
+static void machine_off(void)
+{
+    log_line("all guests are off: powering off");
+    terminal_flush();
+    coverage_dump();
+    power_off();
+    log_line("this machine cannot be powered off by ACPI: halted");
+    terminal_flush();
+}
+
+/* The guest does not come back. */
+static void guest_off(struct guest *guest, struct cpu *cpu)
+{
+    atomic_store(&guest->state, GUEST_OFF);
+    if (atomic_fetch_sub(&guests_on, 1) == 1)
+        machine_off();
+    wait_for_ever(cpu);
+}
+
+/* How long to wait before the next start, in microseconds. */
+static uint64_t backoff(struct guest *guest, enum stop_reason stop, uint64_t ran_us)
+{
+    uint64_t quick = stop_is_crash(stop) ? QUICK_CRASH_US : QUICK_REBOOT_US;
+    if (ran_us >= quick) {
+        guest->crashes_in_row = 0;
+        return 0;
+    }
+    uint64_t wait = BACKOFF_FIRST_US << guest->crashes_in_row;
+    if (guest->crashes_in_row < BACKOFF_DOUBLINGS)
+        guest->crashes_in_row++;
+    return wait;
+}
+
+static void guest_restart(struct guest *guest, struct cpu *cpu, enum stop_reason stop,
+                          uint64_t ran_us)
+{
+    uint64_t wait = backoff(guest, stop, ran_us);
+    if (wait == 0)
+        return;
+    log_line("guest %s: stopped soon after its start, next start in %llu ms", guest->name,
+             (unsigned long long)wait / 1000);
+    atomic_store(&guest->state, GUEST_WAITING);
+    wait_until(cpu, cpu_rdtsc() + tsc_from_us(wait));
+}
+
+static void guest_stopped(struct guest *guest, struct cpu *cpu, enum stop_reason stop)
+{
+    uint64_t ran_us = (cpu_rdtsc() - guest->started_tsc) / (tsc_khz() / 1000);
+    apic_reset(); /* its timer must not go on */
+    log_line("guest %s: %s after %llu ms", guest->name, stop_reason_name(stop),
+             (unsigned long long)ran_us / 1000);
+    vcpu_statistics(cpu->vcpu);
+    coverage_dump();
+    if (stop == STOP_POWEROFF)
+        guest_off(guest, cpu);
+    if (stop_is_crash(stop)) {
+        switch (guest->config->on_crash) {
+        case ON_CRASH_HALT:
+            guest_off(guest, cpu);
+            break;
+        case ON_CRASH_REBOOT_MACHINE:
+            log_line("guest %s: on-crash = reboot-machine", guest->name);
+            terminal_flush();
+            power_reset();
+            break;
+        case ON_CRASH_RESTART:
+            break;
+        }
+    }
+    guest_restart(guest, cpu, stop, ran_us);
+}
+
+void lifecycle_run(struct cpu *cpu)
+{
+    if (!cpu->vcpu)
+        wait_for_ever(cpu);
+    struct guest *guest = cpu->vcpu->guest;
+    for (;;) {
+        guest_start(guest);
+        guest_stopped(guest, cpu, vcpu_run(cpu->vcpu));
+    }
+}

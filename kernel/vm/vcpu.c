@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* The run loop: enter, look why it came back, let the handler judge, apply the verdict. */
+#include "arch/cpu.h"
+#include "arch/x86/cpu/percpu.h"
+#include "arch/x86/cpu/smp.h"
+#include "arch/x86/cpu/tables.h"
+#include "arch/x86/regs/exception.h"
+#include "kernel/acpi/guest.h"
+#include "kernel/log.h"
+#include "kernel/terminal.h"
+#include "kernel/vm/crash.h"
+#include "kernel/vm/exits.h"
+
+struct exit_rights rights;
+
+struct exit_rule {
+    exit_handler *handler;
+    enum stat_kind stat;
+};
+
+static const struct exit_rule exit_rules[EXIT_KINDS] = {
+    [EXIT_ATTENTION] = {exit_attention, STAT_ATTENTION},
+    [EXIT_CPUID] = {exit_cpuid, STAT_CPUID},
+    [EXIT_MSR_READ] = {exit_msr_read, STAT_MSR},
+    [EXIT_MSR_WRITE] = {exit_msr_write, STAT_MSR},
+    [EXIT_IO] = {exit_io, STAT_IO},
+    [EXIT_MEMORY] = {exit_memory, STAT_MEMORY},
+    [EXIT_CR] = {exit_cr, STAT_CR},
+    [EXIT_XSETBV] = {exit_xsetbv, STAT_XSETBV},
+    [EXIT_EXCEPTION] = {exit_exception, STAT_EXCEPTION},
+    [EXIT_HYPERCALL] = {exit_undefined, STAT_OTHER},
+    [EXIT_VIRT_INSN] = {exit_undefined, STAT_OTHER},
+    [EXIT_CACHE] = {exit_skip, STAT_OTHER},
+    [EXIT_RDPMC] = {exit_rdpmc, STAT_OTHER},
+    [EXIT_TASK_SWITCH] = {exit_unexpected, STAT_OTHER},
+    [EXIT_WINDOW] = {exit_window, STAT_OTHER},
+    [EXIT_INIT] = {exit_ignore, STAT_OTHER},
+    [EXIT_SIPI] = {exit_ignore, STAT_OTHER},
+    [EXIT_TRIPLE_FAULT] = {exit_triple_fault, STAT_OTHER},
+    [EXIT_ENTRY_FAILED] = {exit_entry_failed, STAT_OTHER},
+    [EXIT_UNEXPECTED] = {exit_unexpected, STAT_OTHER},
+};
+
+void vcpu_mail(struct vcpu *vcpu, uint32_t letter)
+{
+    uint32_t before = atomic_fetch_or_explicit(&vcpu->mail, letter, memory_order_acq_rel);
+    if (!(before & letter))
+        smp_kick(vcpu->cpu);
+}
+
+uint64_t vcpu_gpr(struct vcpu *vcpu, unsigned number)
+{
+    if (number == GPR_RSP)
+        return rights.ops->get(&vcpu->virt, VREG_RSP);
+    return vcpu->virt.gpr[number % GPR_COUNT];
+}
+
+void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value)
+{
+    if (number == GPR_RSP)
+        rights.ops->set(&vcpu->virt, VREG_RSP, value);
+    else
+        vcpu->virt.gpr[number % GPR_COUNT] = value;
+}
+
+/*
+ * An NMI arrived while the guest ran, or just before it would have: ours (a letter, the console's
+ * UART) or the machine's. The letters say what to do.
+ */
+struct verdict exit_attention(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)exit;
+    if (vcpu->virt.entered)
+        cpu_nmi_unblock();
+    vcpu->cpu->attention = 0;
+    uint32_t mail = atomic_exchange_explicit(&vcpu->mail, 0, memory_order_acq_rel);
+    terminal_poll(vcpu->cpu);
+    if (mail & MAIL_INPUT)
+        uart_feed(vcpu->guest);
+    return verdict_resume();
+}
+
+/* The guest can take the NMI that it sent to itself. */
+struct verdict exit_window(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)exit;
+    rights.ops->nmi_window(&vcpu->virt, false);
+    if (vcpu->nmi_pending) {
+        vcpu->nmi_pending = false;
+        rights.ops->inject(&vcpu->virt, &(struct virt_event){.vector = EXC_NMI, .nmi = true});
+    }
+    return verdict_resume();
+}
+
+struct verdict exit_undefined(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    return verdict_fault_plain(EXC_UD);
+}
+
+struct verdict exit_rdpmc(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    return verdict_fault(EXC_GP, 0);
+}
+
+/* INVD would throw away other guests' data, WBINVD only costs them time: neither is needed. */
+struct verdict exit_skip(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    return verdict_skip();
+}
+
+struct verdict exit_ignore(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    return verdict_resume();
+}
+
+struct verdict exit_triple_fault(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    return verdict_stop(STOP_TRIPLE_FAULT);
+}
+
+struct verdict exit_entry_failed(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    return verdict_stop(STOP_BAD_STATE);
+}
+
+struct verdict exit_unexpected(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    return verdict_stop(STOP_FORBIDDEN);
+}
+
+/* The verdicts that are not the rule; apart, so that SKIP stays short. */
+static __attribute__((noinline)) enum stop_reason verdict_rare(struct vcpu *vcpu,
+                                                               struct verdict verdict)
+{
+    switch (verdict.kind) {
+    case VERDICT_FAULT:
+        rights.ops->inject(&vcpu->virt, &(struct virt_event){.vector = verdict.vector,
+                                                             .has_error = verdict.has_error,
+                                                             .error = verdict.error});
+        break;
+    case VERDICT_STOP:
+        return verdict.stop;
+    case VERDICT_RESUME:
+    case VERDICT_SKIP:
+        break;
+    }
+    return STOP_NONE;
+}
+
+static enum stop_reason verdict_apply(struct vcpu *vcpu, const struct vm_exit *exit,
+                                      struct verdict verdict)
+{
+    if (verdict.kind != VERDICT_SKIP)
+        return verdict_rare(vcpu, verdict);
+    rights.ops->skip_insn(&vcpu->virt, exit);
+    return STOP_NONE;
+}
+
+static enum stat_kind stat_of(const struct vm_exit *exit)
+{
+    if (exit->kind == EXIT_IO && (exit->io.port & ~7u) == GUEST_COM1)
+        return STAT_CONSOLE;
+    return exit_rules[exit->kind].stat;
+}
+
+enum stop_reason vcpu_run(struct vcpu *vcpu)
+{
+    void (*enter)(struct virt_vcpu *, struct vm_exit *) = rights.ops->enter;
+    struct vm_exit exit;
+    for (;;) {
+        enter(&vcpu->virt, &exit);
+        uint64_t left = cpu_rdtsc();
+        struct verdict verdict = exit_rules[exit.kind].handler(vcpu, &exit);
+        enum stop_reason stop = verdict_apply(vcpu, &exit, verdict);
+        stats_count(&vcpu->stats, stat_of(&exit), cpu_rdtsc() - left);
+        if (stop != STOP_NONE) {
+            crash_report(vcpu, &exit, stop);
+            return stop;
+        }
+    }
+}
