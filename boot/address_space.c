@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "boot/address_space.h"
+
+#include "arch/cpu.h"
+#include "arch/x86/regs/cpuid.h"
+#include "boot/jump.h"
+#include "boot/pages.h"
+#include "kernel/lib/bits.h"
+#include "kernel/mm/pagetable.h"
+
+/* The lower half of the 48-bit address space, where addresses can be their own. */
+#define IDENTITY_END BIT(47)
+
+#define MAP_DATA ((uint32_t)MAP_READ | MAP_WRITE)
+#define MAP_CODE ((uint32_t)MAP_READ | MAP_EXEC)
+
+/* The first pass counts the tables that are needed, the second one writes them. */
+struct builder {
+    struct pagetable table;
+    uint64_t align; /* of a piece of RAM: the largest page */
+    bool counting;
+    uint64_t needed; /* pages, an upper bound */
+    uint64_t pool;   /* HPA of the next unused page */
+    uint64_t pool_end;
+};
+
+static uint64_t *table_at(void *context, hpa_t table)
+{
+    (void)context;
+    return (uint64_t *)table.raw;
+}
+
+static bool take_page(void *context, hpa_t *page)
+{
+    struct builder *builder = context;
+
+    if (builder->pool == builder->pool_end)
+        return false;
+    *page = hpa(builder->pool);
+    builder->pool += PAGE_4K;
+    return true;
+}
+
+static bool add(struct builder *builder, uint64_t from, struct memory_span to, uint32_t flags)
+{
+    if (!builder->counting)
+        return pagetable_map(&builder->table, from, to.base, to.size, flags);
+    builder->needed += pagetable_pages_for(from, to.base, to.size, builder->table.page_1g);
+    return true;
+}
+
+/* Physical memory at its own addresses. Only the page that changes the tables is executable. */
+static bool add_identity(struct builder *builder, struct memory_span span)
+{
+    uint64_t code = align_down((uint64_t)jump, PAGE_4K);
+    uint64_t end = span.base + span.size;
+
+    if (code < span.base || code >= end)
+        return add(builder, span.base, span, MAP_DATA);
+    struct memory_span below = {span.base, code - span.base};
+    struct memory_span page = {code, PAGE_4K};
+    struct memory_span above = {code + PAGE_4K, end - code - PAGE_4K};
+    return add(builder, below.base, below, MAP_DATA) && add(builder, page.base, page, MAP_CODE) &&
+           add(builder, above.base, above, MAP_DATA);
+}
+
+static bool add_ram(struct builder *builder, const struct memory_map *map)
+{
+    struct memory_span span = {0, GIB(4)};
+
+    do {
+        if (!add_identity(builder, span))
+            return false;
+    } while (memory_map_next_ram(map, span.base + span.size, builder->align, &span) &&
+             span.base + span.size <= IDENTITY_END);
+    return true;
+}
+
+/* What RAM did not bring in already, page by page; there are few. */
+static bool add_screen(struct builder *builder, const struct handoff_screen *screen)
+{
+    if (screen->pixels == PIXELS_NONE || screen->base >= IDENTITY_END ||
+        screen->size > IDENTITY_END - screen->base)
+        return true;
+    uint64_t at = align_down(screen->base, builder->align);
+    for (; at < screen->base + screen->size; at += builder->align) {
+        struct memory_span page = {at, builder->align};
+        uint64_t entry;
+        if (!builder->counting && pagetable_lookup(&builder->table, at, &entry) != 0)
+            continue;
+        if (!add_identity(builder, page))
+            return false;
+    }
+    return true;
+}
+
+static bool add_kernel(struct builder *builder, const struct kernel *kernel)
+{
+    for (uint32_t i = 0; i < kernel->elf.segment_count; i++) {
+        const struct elf_segment *segment = &kernel->elf.segments[i];
+        uint64_t from = align_down(segment->vaddr, PAGE_4K);
+        uint64_t end = align_up(segment->vaddr + segment->memory_size, PAGE_4K);
+        struct memory_span to = {kernel->memory.base + (from - kernel->elf.lowest), end - from};
+        uint32_t flags = MAP_READ;
+        if (segment->flags & ELF_WRITE)
+            flags |= MAP_WRITE;
+        if (segment->flags & ELF_EXEC)
+            flags |= MAP_EXEC;
+        if (!add(builder, from, to, flags))
+            return false;
+    }
+    return true;
+}
+
+static bool add_all(struct builder *builder, const struct address_space *space)
+{
+    return add_ram(builder, space->map) && add_screen(builder, space->screen) &&
+           add_kernel(builder, space->kernel);
+}
+
+static bool has_page_1g(void)
+{
+    return cpu_cpuid(CPUID_AMD_MAX, 0).eax >= CPUID_AMD_FEATURES &&
+           (cpu_cpuid(CPUID_AMD_FEATURES, 0).edx & CPUID_81_EDX_PAGE1G);
+}
+
+bool address_space_build(struct address_space *space, struct diag *diag)
+{
+    bool page_1g = has_page_1g();
+    struct builder builder = {
+        .table = {.format = &pagetable_host,
+                  .page_1g = page_1g,
+                  .table_at = table_at,
+                  .take_page = take_page,
+                  .context = &builder},
+        .align = page_1g ? PAGE_1G : PAGE_2M,
+        .counting = true,
+        .needed = 1,
+    };
+
+    add_all(&builder, space);
+    builder.pool = (uint64_t)pages_zeroed(builder.needed * PAGE_4K, diag);
+    if (!builder.pool)
+        return false;
+    builder.pool_end = builder.pool + builder.needed * PAGE_4K;
+    builder.counting = false;
+    if (!pagetable_init(&builder.table) || !add_all(&builder, space))
+        return diag_set(diag, "cannot build page tables for the firmware's memory map");
+    space->root = builder.table.root.raw;
+    return true;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "boot/machine.h"
+
+#include "arch/cpu.h"
+#include "arch/x86/model/controls.h"
+#include "arch/x86/model/topology.h"
+#include "arch/x86/regs/cpuid.h"
+#include "arch/x86/regs/cr.h"
+#include "arch/x86/regs/msr.h"
+#include "arch/x86/regs/vmx.h"
+#include "boot/console.h"
+#include "boot/firmware.h"
+#include "boot/pages.h"
+#include "kernel/plan/collect.h"
+#include "kernel/plan/needs.h"
+
+/* Too large for the firmware's stack. */
+struct machine {
+    struct hardware hardware;
+    struct plan plan;
+    struct hardware_piece ranges[HARDWARE_MAX_RANGES];
+    struct memory_list memory;
+};
+
+static uint64_t rdmsr(void *context, uint32_t msr)
+{
+    (void)context;
+    return cpu_rdmsr(msr);
+}
+
+static bool check_vmx(struct diag *diag)
+{
+    uint32_t ecx = cpu_cpuid(CPUID_FEATURES, 0).ecx;
+    struct vmx_caps caps;
+
+    vmx_caps_read(&caps, ecx & CPUID_1_ECX_VMX, ecx & CPUID_1_ECX_X2APIC, rdmsr, NULL);
+    return vmx_support_check(&caps, diag);
+}
+
+/* Firmware setups let people switch this off, and the kernel's page tables need it. */
+static bool check_no_execute(struct diag *diag)
+{
+    if (cpu_cpuid(CPUID_AMD_MAX, 0).eax >= CPUID_AMD_FEATURES &&
+        (cpu_cpuid(CPUID_AMD_FEATURES, 0).edx & CPUID_81_EDX_NX))
+        return true;
+    diag_set(diag, "the processor lacks no-execute pages");
+    return diag_hint(diag, "turn on \"Execute Disable\" (NX, XD) in the firmware setup");
+}
+
+/* Five-level tables can only be left with paging off, and the kernel's tables have four levels. */
+static bool check_paging(struct diag *diag)
+{
+    if (!(cpu_read_cr4() & CR4_LA57))
+        return true;
+    diag_set(diag, "the firmware runs with five-level paging (CR4.LA57)");
+    return diag_hint(diag, "switch five-level paging (LA57, 57-bit addresses) off in the firmware "
+                           "setup");
+}
+
+bool machine_check_processor(struct diag *diag)
+{
+    return check_vmx(diag) && check_no_execute(diag) && check_paging(diag);
+}
+
+/*
+ * What may be read: all but the first page below 4 GiB, which every firmware maps, and above that
+ * what the memory map lists.
+ */
+static const void *map_physical(void *context, uint64_t at, uint64_t size)
+{
+    const struct memory_list *memory = context;
+
+    if (at >= PAGE_4K && at < GIB(4) && size <= GIB(4) - at)
+        return (const void *)at;
+    for (uint32_t i = 0; i < memory->count; i++) {
+        const struct hardware_piece *range = &memory->ranges[i];
+        if (at >= GIB(4) && at >= range->base && at - range->base < range->size &&
+            size <= range->size - (at - range->base))
+            return (const void *)at;
+    }
+    return NULL;
+}
+
+/* Fills in smt_shift; returns the x2APIC id of the processor that runs this. */
+static uint32_t read_topology(struct hardware *hardware)
+{
+    struct cpu_cpuid_regs level = {0}, features = {0};
+    uint32_t last = cpu_cpuid(CPUID_VENDOR, 0).eax;
+
+    if (last >= CPUID_EXTENDED)
+        features = cpu_cpuid(CPUID_EXTENDED, 0);
+    if (last >= CPUID_TOPOLOGY)
+        level = cpu_cpuid(CPUID_TOPOLOGY, 0);
+    hardware->smt_shift =
+        topology_smt_shift(level.eax, level.ebx, level.ecx, features.edx & CPUID_7_EDX_HYBRID);
+    return level.ebx != 0 ? level.edx : cpu_cpuid(CPUID_FEATURES, 0).ebx >> 24;
+}
+
+void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware)
+{
+    acpi_fill_hardware(acpi, read_topology(hardware), hardware);
+    hardware->page_1g = (cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_1G) != 0;
+}
+
+/* The memory map as it is now, in the planner's terms. */
+static struct machine *machine_now(const struct memory_map *map, struct diag *diag)
+{
+    struct machine *machine = pages_scratch(sizeof(*machine), diag);
+    if (!machine)
+        return NULL;
+
+    struct memory_spans kept = pages_kept();
+    machine->memory.ranges = machine->ranges;
+    machine->memory.capacity = HARDWARE_MAX_RANGES;
+    memory_map_convert(map, &kept, &machine->memory);
+    return machine;
+}
+
+bool machine_read_acpi(const struct memory_map *map, struct acpi_host *acpi, struct diag *diag)
+{
+    struct machine *machine = machine_now(map, diag);
+    if (!machine)
+        return false;
+
+    struct acpi_reader reader = {.map = map_physical, .context = &machine->memory};
+    return acpi_host_parse(&reader, hpa(firmware_rsdp()), acpi, diag);
+}
+
+bool machine_check_plan(const struct config *config, const struct memory_map *map,
+                        const struct hardware *processors, const struct acpi_host *acpi,
+                        struct diag *diag)
+{
+    struct machine *machine = machine_now(map, diag);
+    if (!machine)
+        return false;
+    if (machine->memory.dropped > 0)
+        console_text("bulkhead: the firmware's memory map has too many pieces; %u are not used\n",
+                     machine->memory.dropped);
+    machine->hardware = *processors;
+    return hardware_collect_memory(&machine->hardware, machine->ranges, machine->memory.count, acpi,
+                                   diag) &&
+           plan_build(config, &machine->hardware, &host_needs, &machine->plan, diag);
+}

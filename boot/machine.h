@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is this machine able to do what the config asks? The same checks that the kernel makes again once
+ * it has the machine; made here first, because from here the firmware can still boot something
+ * else.
+ */
+#ifndef BULKHEAD_BOOT_MACHINE_H
+#define BULKHEAD_BOOT_MACHINE_H
+
+#include "boot/memory_map.h"
+#include "kernel/acpi/host.h"
+#include "kernel/config/config.h"
+#include "kernel/lib/diag.h"
+
+/* Has this processor what it takes, and can the kernel be started from the firmware's paging mode?
+ */
+bool machine_check_processor(struct diag *diag);
+
+/* What the ACPI tables say; the kernel gets it so and does not look at them again. */
+bool machine_read_acpi(const struct memory_map *map, struct acpi_host *acpi, struct diag *diag);
+
+/* The processors' part of *hardware, which is all zero before: who they are, how they share cores.
+ */
+void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware);
+
+/* A dry run of the planner with those processors and the memory map as it is now. */
+bool machine_check_plan(const struct config *config, const struct memory_map *map,
+                        const struct hardware *processors, const struct acpi_host *acpi,
+                        struct diag *diag);
+
+#endif
