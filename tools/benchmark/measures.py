@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""The figures: each function boots what it needs and returns rows of the table."""
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+
+from .boots import BUILD, SECOND, SLOW, BenchError
+
+KIB = 1024
+SAMPLES = 101  # of each cost, tests/bench/costs.asm
+
+COSTS = {
+    "cpuid_0": "CPUID, leaf 0",
+    "cpuid_1": "CPUID, leaf 1",
+    "cpuid_7": "CPUID, leaf 7",
+    "cpuid_d": "CPUID, leaf 0xD",
+    "cpuid_none": "CPUID, a leaf that is not there",
+    "rdmsr_constant": "RDMSR, a constant",
+    "rdmsr_misc_enable": "RDMSR IA32_MISC_ENABLE",
+    "rdmsr_x2apic_id": "RDMSR x2APIC ID",
+    "wrmsr_icr_self": "WRMSR x2APIC ICR, IPI to itself",
+    "in_nobody": "IN, a port that nobody owns",
+    "out_nobody": "OUT, a port that nobody owns",
+    "in_uart_lsr": "IN, UART line status",
+    "in_rtc": "IN, RTC",
+    "in_pci": "IN, PCI configuration",
+    "read_ioapic": "read of an I/O APIC register (EPT violation)",
+    "xsetbv": "XSETBV",
+}
+
+# Which of them the statistics count as what; the UART's are mixed with the printing.
+COSTS_KIND = {"cpuid": "cpuid_", "msr": ("rdmsr_", "wrmsr_"), "io": ("in_", "out_"),
+              "ept": "read_ioapic", "xsetbv": "xsetbv"}
+
+
+@dataclass
+class Row:
+    """One line of the table; `limit` is the largest value that meets the target."""
+    group: str
+    what: str
+    value: float
+    text: str = ""
+    limit: float | None = None
+    comparison: str = ""
+
+    def __post_init__(self):
+        self.text = self.text or f"{self.value:,}"
+
+    @property
+    def met(self):
+        return None if self.limit is None else self.value <= self.limit
+
+
+def _counters(output, at, names):
+    """{kind: (count, cycles)} of an `exits` line of tests/bench/init.c, with "total"."""
+    pairs = re.findall(r"(\w+)=(\d+)/(\d+)", output.find(rf"bench exits at={at} (.*)$")[1])
+    return {key if key == "total" else names[int(key)]: (int(count), int(cycles))
+            for key, count, cycles in pairs}
+
+
+class Costs:
+    """What single exits cost, and how much of that the statistics do not see."""
+
+    def __init__(self, boots):
+        output = boots.costs()
+        self.median = {name: int(ticks) for name, ticks in
+                       re.findall(r"cost (\w+) min=\d+ median=(\d+)", output.text)}
+        if self.median.get("nops_11") != 10:
+            raise BenchError("a tick is not an instruction on this emulator")
+        line = output.find(r"stats guest=costs (.*)$")[1]
+        kinds = [(name, int(count), int(cycles)) for name, count, cycles in
+                 re.findall(r"(\w+)=(\d+)/(\d+)/\d+", line)]
+        self.names = [name for name, _, _ in kinds]
+        self.unseen = {}
+        for name, count, cycles in kinds:
+            if name in COSTS_KIND:
+                self.unseen[name] = (self._measured(COSTS_KIND[name]) - cycles) / count
+
+    def _measured(self, prefix):
+        return sum(SAMPLES * ticks for name, ticks in self.median.items()
+                   if name.startswith(prefix) and name != "in_uart_lsr")
+
+    def instructions(self, counters):
+        """All of the hypervisor's instructions behind such counters."""
+        most = max(self.unseen.values())
+        return round(sum(cycles + count * self.unseen.get(name, most)
+                         for name, (count, cycles) in counters.items() if name != "total"))
+
+    def rows(self):
+        group = "instructions of the hypervisor, exit to entry"
+        limits = {"cpuid_0": (200, "KVM 1,080")}
+        return [Row(group, what, self.median[name], "", *limits.get(name, (None, "")))
+                for name, what in COSTS.items()]
+
+
+def _kinds(counters):
+    return ", ".join(f"{name} {count}" for name, (count, _) in counters.items()
+                     if count and name != "total")
+
+
+def _init_ticks(output, start):
+    return output.number(r"bench init tsc=(\d+)") - start
+
+
+def _start(output, guest="web"):
+    return output.number(rf"guest {guest}: start 1 at tsc (\d+)")
+
+
+def boot(boots, costs):
+    """From the launch of a quiet kernel to its init, and to the end of its init script."""
+    output = boots.guest("a quiet boot", "user")
+    start = _start(output)
+    ticks = _init_ticks(output, start)
+    init, user = (_counters(output, at, costs.names) for at in ("init", "user"))
+    spent = costs.instructions(init)
+    group = "from launch to init, quiet"
+    quiet = init["total"][0] - init["console"][0]
+    return [
+        Row(group, "exits, console port aside", quiet, "", 1500, "KVM 3,270 at best"),
+        *[Row(group, f"  {name}", count) for name, (count, _) in init.items()
+          if name not in ("total", "console") and count],
+        Row(group, "exits of the console port", init["console"][0]),
+        Row(group, "ticks", ticks),
+        Row(group, "instructions of the hypervisor", spent),
+        Row(group, "  share of the guest's", 100 * spent / (ticks - spent),
+            f"{100 * spent / (ticks - spent):.3f} %", 0.2, "KVM 0.82 % at best"),
+        Row(group, "exits until the init script is done, console port aside",
+            user["total"][0] - user["console"][0], comparison=_kinds(user)),
+    ] + _phases(output, start)
+
+
+PHASES = [
+    ("entry", "loaded", "config and files read and checked (mostly the firmware's disk driver)"),
+    ("loaded", "left", "firmware left"),
+    ("left", "plan", "kernel started, plan made and printed (115200 baud)"),
+    ("plan", "memory", "page tables of our own"),
+    ("memory", "machine", "clocks and interrupt controllers (TSC measured)"),
+    ("machine", "cpus", "other processors started (here: none)"),
+    ("cpus", "guests", "guests created, page tables verified"),
+    ("guests", "start", "guest memory cleared and filled (512 MiB)"),
+]
+
+
+def _phases(output, start):
+    times = dict(output.fields("times"), start=start)
+    group = "ticks from EFI entry to the first guest instruction"
+    rows = [Row(group, what, times[end] - times[begin]) for begin, end, what in PHASES]
+    return rows + [Row(group, "in all", times["start"] - times["entry"])]
+
+
+def _console(output, costs, group, limit):
+    counters = _counters(output, "init", costs.names)
+    lines = re.findall(r"^web\| (.+)$", output.text[:output.find("bench exits at=init").start()],
+                       re.MULTILINE)
+    characters = sum(len(line) + 2 for line in lines)  # each ends with CR LF
+    count = counters["console"][0]
+    ticks = _init_ticks(output, _start(output))
+    spent = costs.instructions(counters)
+    return [
+        Row(group, "exits, console port aside", counters["total"][0] - count),
+        Row(group, f"exits of the console port, for {characters:,} characters", count),
+        Row(group, "  per character", count / characters, f"{count / characters:.2f}", limit),
+        Row(group, "ticks", ticks),
+        Row(group, "instructions of the hypervisor, share of the guest's",
+            100 * spent / (ticks - spent), f"{100 * spent / (ticks - spent):.3f} %"),
+    ]
+
+
+def noisy(boots, costs):
+    """With a line that takes what the kernel prints, and with one that is too slow for it."""
+    rows = []
+    for ips, line, limit in ((SLOW, "a line that keeps up (11,520 characters in 10^8 ticks)", 2.1),
+                             (SECOND, "a line that is too slow (11,520 in 10^9 ticks)", None)):
+        output = boots.guest("a noisy boot", "", quiet=False, ips=ips)
+        rows += _console(output, costs, f"from launch to init, noisy, {line}", limit)
+    return rows
+
+
+def native(boots):
+    """The same kernel with and without Bulkhead."""
+    alone = boots.native()
+    native_ticks = _init_ticks(alone, alone.number(r"bench_start=0*(\d+)"))
+    output = boots.guest_like_native()
+    ticks = _init_ticks(output, _start(output))
+    ratio = ticks / native_ticks
+    group = "ticks from the kernel's entry to init, same memory map, ACPI and command line"
+    return [Row(group, "without a hypervisor", native_ticks), Row(group, "with Bulkhead", ticks),
+            Row(group, "  ratio", ratio, f"{ratio:.4f}", 1.02)]
+
+
+def steady(boots):
+    output = boots.guest("ten seconds idle, ten seconds busy", "idle busy", ips=SLOW)
+    group = "exits in ten guest seconds"
+    return [Row(group, what, output.fields(f"bench {what}")["exits"], "", 0, comparison)
+            for what, comparison in (("idle", "KVM 397"), ("busy", ""))]
+
+
+def _symbols():
+    result = subprocess.run(["nm", os.path.join(BUILD, "kernel.elf")], stdout=subprocess.PIPE,
+                            text=True, check=True)
+    return {name: int(value, 16) for value, _, name in
+            (line.split() for line in result.stdout.splitlines() if len(line.split()) == 3)}
+
+
+def _bytes(value):
+    return f"{value:,} ({value / KIB:,.1f} KiB)"
+
+
+def memory(boots):
+    at = _symbols()
+    sizes = {name: at[f"image_{name}_used"] - at[f"image_{name}_start"]
+             for name in ("text", "rodata", "data")}
+    resident = boots.two_guests().fields("resident")
+    group = "bytes of the hypervisor"
+    both = sizes["text"] + sizes["rodata"]
+    own = sum(resident[name] for name in ("image", "host", "handed"))
+    return [
+        Row(group, "text", sizes["text"], _bytes(sizes["text"])),
+        Row(group, "rodata", sizes["rodata"], _bytes(sizes["rodata"])),
+        Row(group, "text and rodata", both, _bytes(both), 96 * KIB, "Jailhouse 86 KiB"),
+        Row(group, "data", sizes["data"], _bytes(sizes["data"])),
+        Row(group, "bss, stack and IDT with it", at["image_end"] - at["image_idt_start"],
+            _bytes(at["image_end"] - at["image_idt_start"])),
+        Row(group, "resident with two guests: image, in whole pages", resident["image"],
+            _bytes(resident["image"])),
+        Row(group, "  host memory: page tables, stacks, vCPUs", resident["host"],
+            _bytes(resident["host"])),
+        Row(group, "  handed over: config, ACPI, first page tables", resident["handed"],
+            _bytes(resident["handed"])),
+        Row(group, "  in all", own, _bytes(own), KIB * KIB, "Xen 13 MiB"),
+        Row(group, "the guests' pristine files beside that", resident["files"],
+            _bytes(resident["files"])),
+    ]
