@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any bytes as physical memory with ACPI tables: what comes out, machine or diagnosis, keeps what
+ * host.h promises. The input's first byte chooses whether checksums are made right on the way (else
+ * nearly every input ends at the first one); the rest lies at BASE, where the RSDP is.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/acpi/host.h"
+#include "kernel/acpi/tables.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define BASE      UINT64_C(0xe0000)
+#define MAX_INPUT 0x20000
+#define MAX_LOANS (2 * (2 * ACPI_MAX_TABLES + 32))
+
+enum { REPAIR_SUMS = 1 };
+
+/* What a promise says, and where it was broken. */
+#define PROMISE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+struct memory {
+    const uint8_t *bytes;
+    size_t size;
+    bool repair;
+    size_t loan_count;
+    uint8_t *loans[MAX_LOANS];
+};
+
+static void repair(uint8_t *bytes, size_t size, size_t checksum)
+{
+    bytes[checksum] = (uint8_t)(bytes[checksum] - acpi_sum(bytes, size));
+}
+
+/* The parser gets a copy of exactly what it asks for. */
+static const void *map(void *context, uint64_t at, uint64_t size)
+{
+    struct memory *memory = context;
+    uint8_t *copy;
+
+    PROMISE(at != 0 && size != 0 && at + size > at);
+    PROMISE(size <= ACPI_MAX_TABLE_BYTES);
+    if (at < BASE || at - BASE > memory->size || size > memory->size - (at - BASE))
+        return NULL;
+    PROMISE(memory->loan_count < MAX_LOANS); /* the work is bounded */
+    copy = malloc(size);
+    memcpy(copy, memory->bytes + (at - BASE), size);
+    memory->loans[memory->loan_count++] = copy;
+    if (memory->repair && at == BASE && size >= RSDP_SIZE_1) {
+        repair(copy, RSDP_SIZE_1, RSDP_CHECKSUM);
+        if (size >= RSDP_SIZE)
+            repair(copy, size, RSDP_EXTENDED_CHECKSUM);
+    } else if (memory->repair && size >= HEADER_SIZE) {
+        repair(copy, size, HEADER_CHECKSUM);
+    }
+    return copy;
+}
+
+static void check_register(const struct acpi_register *reg)
+{
+    if (!reg->present) {
+        PROMISE(reg->space == 0 && reg->bits == 0 && reg->access == 0 && reg->address == 0);
+        return;
+    }
+    PROMISE(reg->address != 0);
+    PROMISE(reg->space <= ACPI_SPACE_PCI);
+    PROMISE(reg->access <= 8);
+    PROMISE(reg->space != ACPI_SPACE_IO || reg->address <= 0xffff);
+    PROMISE(reg->space != ACPI_SPACE_MEMORY || reg->address < HARDWARE_ADDRESS_END);
+}
+
+static void check_madt(const struct acpi_madt *madt)
+{
+    PROMISE(madt->cpu_count >= 1 && madt->cpu_count <= HARDWARE_MAX_CPUS);
+    PROMISE(madt->cpus_ignored == 0 || madt->cpu_count == HARDWARE_MAX_CPUS);
+    for (uint32_t i = 0; i < madt->cpu_count; i++) {
+        PROMISE(madt->cpus[i].apic_id != UINT32_MAX);
+        PROMISE(madt->cpus[i].nmi_lint <= 3);
+        for (uint32_t j = 0; j < i; j++)
+            PROMISE(madt->cpus[i].apic_id != madt->cpus[j].apic_id);
+    }
+    PROMISE(madt->ioapic_count <= ACPI_MAX_IOAPICS);
+    for (uint32_t i = 0; i < madt->ioapic_count; i++) {
+        PROMISE(madt->ioapics[i].address != 0 && madt->ioapics[i].address % 16 == 0);
+        for (uint32_t j = 0; j < i; j++)
+            PROMISE(madt->ioapics[i].address != madt->ioapics[j].address);
+    }
+    PROMISE(madt->nmi_count <= ACPI_MAX_NMIS);
+}
+
+static void check_fadt(const struct acpi_fadt *fadt)
+{
+    check_register(&fadt->pm1a_control);
+    check_register(&fadt->pm1b_control);
+    check_register(&fadt->pm_timer);
+    check_register(&fadt->reset);
+    check_register(&fadt->sleep_control);
+    check_register(&fadt->sleep_status);
+    PROMISE(fadt->s5_type_a <= 7 && fadt->s5_type_b <= 7);
+    PROMISE(fadt->present || !(fadt->has_s5 || fadt->hw_reduced || fadt->reset.present));
+    PROMISE(!fadt->hw_reduced || !(fadt->pm1a_control.present || fadt->pm_timer.present));
+}
+
+static void check_text(const char *text, size_t size)
+{
+    PROMISE(memchr(text, '\0', size - 1)); /* nothing was cut off */
+    for (; *text; text++)
+        PROMISE(*text >= ' ' && *text <= '~');
+}
+
+static void check_diag(const struct diag *diag)
+{
+    PROMISE(diag->message[0] && diag->hint[0]);
+    PROMISE(diag->line == 0 && diag->column == 0);
+    check_text(diag->message, sizeof(diag->message));
+    check_text(diag->hint, sizeof(diag->hint));
+}
+
+static void check_host(const struct acpi_host *host)
+{
+    PROMISE(host->rsdp == BASE);
+    PROMISE(host->table_count <= ACPI_MAX_TABLES);
+    for (uint32_t i = 0; i < host->table_count; i++) {
+        PROMISE(host->tables[i].address != 0);
+        PROMISE(host->tables[i].length >= HEADER_SIZE);
+        PROMISE(host->tables[i].length <= ACPI_MAX_TABLE_BYTES);
+    }
+    check_madt(&host->madt);
+    check_fadt(&host->fadt);
+    PROMISE(!host->hpet.present || host->hpet.address != 0);
+    check_register(&host->spcr.base);
+    PROMISE(host->spcr.present == host->spcr.base.present);
+    PROMISE(host->memory_count <= ACPI_MAX_MEMORY);
+    for (uint32_t i = 0; i < host->memory_count; i++) {
+        PROMISE(host->memory[i].size != 0);
+        PROMISE(host->memory[i].base + host->memory[i].size > host->memory[i].base);
+    }
+    for (uint32_t i = 0; i < host->warning_count && i < ACPI_MAX_WARNINGS; i++)
+        check_diag(&host->warnings[i]);
+}
+
+/* Some processor's own id first, then each of the others once. */
+static void check_hardware(const struct acpi_host *host)
+{
+    static struct hardware hardware;
+    uint32_t self = host->madt.cpus[host->madt.cpu_count - 1].apic_id;
+
+    acpi_fill_hardware(host, self, &hardware);
+    PROMISE(hardware.cpu_count == host->madt.cpu_count);
+    PROMISE(hardware.cpus[0].apic_id == self);
+    for (uint32_t i = 1; i < hardware.cpu_count; i++)
+        PROMISE(hardware.cpus[i].apic_id == host->madt.cpus[i - 1].apic_id);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct acpi_host host, again;
+    static struct memory memory;
+    struct acpi_reader reader = {map, &memory};
+    struct diag diag, diag_again;
+    bool good;
+
+    if (size < 1 || size > MAX_INPUT)
+        return 0;
+    memory = (struct memory){
+        .bytes = data + 1, .size = size - 1, .repair = data[0] & REPAIR_SUMS, .loan_count = 0};
+    memset(&host, 0xa5, sizeof(host));
+    memset(&again, 0x5a, sizeof(again));
+    memset(&diag, 0xa5, sizeof(diag));
+    memset(&diag_again, 0x5a, sizeof(diag_again));
+    good = acpi_host_parse(&reader, hpa(BASE), &host, &diag);
+    PROMISE(acpi_host_parse(&reader, hpa(BASE), &again, &diag_again) == good);
+    if (good) {
+        check_host(&host);
+        check_hardware(&host);
+        PROMISE(again.madt.cpu_count == host.madt.cpu_count);
+        PROMISE(again.warning_count == host.warning_count);
+    } else {
+        check_diag(&diag);
+        PROMISE(strcmp(diag.message, diag_again.message) == 0);
+    }
+    while (memory.loan_count > 0)
+        free(memory.loans[--memory.loan_count]);
+    return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Any bytes as an instruction: what is decoded keeps what insn.h promises. First byte: the mode. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86/model/insn.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define PROMISE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static bool is_size(uint8_t value)
+{
+    return value == 1 || value == 2 || value == 4 || value == 8;
+}
+
+static void check(const struct insn *insn, size_t size)
+{
+    PROMISE(insn->length >= 1 && insn->length <= INSN_MAX_LENGTH && insn->length <= size);
+    PROMISE(insn->op <= INSN_MOVS);
+    PROMISE(insn->address_size == 2 || insn->address_size == 4 || insn->address_size == 8);
+    PROMISE(is_size(insn->operand_size));
+    PROMISE(insn->reg < 16 || insn->reg == INSN_NO_REG);
+    PROMISE(!insn->reg_high || insn->reg < 4);
+    PROMISE(insn->base < 16 || insn->base == INSN_NO_REG);
+    PROMISE(insn->index < 16 || insn->index == INSN_NO_REG);
+    PROMISE(insn->segment <= INSN_GS);
+    if (insn->op == INSN_OTHER) {
+        PROMISE(insn->memory_size == 0);
+        return;
+    }
+    bool string = insn->op >= INSN_STOS;
+    PROMISE(is_size(insn->memory_size) && insn->memory_size <= insn->operand_size);
+    PROMISE(insn->has_memory != string);
+    PROMISE(!insn->rep || string);
+    /* One source: a register, an immediate, or (MOVS) memory. */
+    PROMISE((insn->reg == INSN_NO_REG) == (insn->has_immediate || insn->op == INSN_MOVS));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1)
+        return 0;
+    enum insn_mode mode = (enum insn_mode)(data[0] % 3);
+    struct insn insn, again;
+    if (!insn_decode(mode, data + 1, size - 1, &insn))
+        return 0;
+    check(&insn, size - 1);
+    /* Exactly these bytes are the instruction: an exact copy decodes alike, a shorter one never. */
+    uint8_t *copy = malloc(insn.length);
+    PROMISE(copy != NULL);
+    memcpy(copy, data + 1, insn.length);
+    PROMISE(insn_decode(mode, copy, insn.length, &again));
+    PROMISE(again.length == insn.length && again.op == insn.op);
+    PROMISE(!insn_decode(mode, copy, insn.length - 1u, &again));
+    free(copy);
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* Ways to end: the decent ones, and those that take the guest down and nothing else. */
+#include "arch/x86/regs/apic.h"
+#include "arch/x86/regs/cr.h"
+#include "kernel/acpi/guest.h"
+#include "kernel/lib/text.h"
+#include "tests/guests/attacker/attacker.h"
+#include "tests/guests/attacker/cpu.h"
+
+#define HOLE         UINT64_C(0xd0000000)
+#define SLEEP_ENABLE 0x20
+#define KEYBOARD     0x64
+#define RESET_PULSE  0xfe
+
+static void halt(void)
+{
+    for (;;)
+        __asm__ volatile("cli\n\thlt");
+}
+
+static void power_off(void)
+{
+    out8(GUEST_SLEEP_CONTROL, GUEST_SLEEP_TYPE_S5 << 2 | SLEEP_ENABLE);
+    halt();
+}
+
+static void reboot(void)
+{
+    out8(GUEST_RESET, GUEST_RESET_VALUE);
+    halt();
+}
+
+static void triple(void)
+{
+    struct table_pointer none = {.limit = 0, .base = 0};
+    load_idt(&none);
+    __asm__ volatile("ud2");
+}
+
+/* The page tables lie where there is nothing. */
+static void bad_page_tables(void)
+{
+    write_cr3(HOLE);
+    __asm__ volatile("jmp 1f\n1:");
+}
+
+static void fetch_from_hole(void)
+{
+    __asm__ volatile("call *%0" : : "r"(HOLE) : "memory");
+}
+
+/* An exception whose frame goes where there is nothing. */
+static void stack_in_hole(void)
+{
+    traps_soft_install();
+    __asm__ volatile("mov %0, %%rsp\n\tud2" : : "r"(HOLE + PAGE_4K) : "memory");
+}
+
+/*
+ * A breakpoint on the place where #DB puts its own frame: delivering it hits it again.
+ * CVE-2015-8104: without an intercept the processor is gone for good.
+ */
+static void debug_storm(void)
+{
+    uint64_t *slot = (uint64_t *)(uintptr_t)(traps_fault_stack() - 8);
+    stepping = true;
+    write_dr0((uint64_t)(uintptr_t)slot);
+    write_dr7(DR7_INITIAL | 1 | UINT64_C(0x90000)); /* local 0: write, 8 bytes */
+    *(volatile uint64_t *)slot = 1;
+    write_dr7(DR7_INITIAL);
+    stepping = false;
+    print("attack dbstorm: %u traps", steps);
+}
+
+static void alignment_storm(void)
+{
+    protected_run((uint32_t)(uintptr_t)mode32_ac_storm, false);
+}
+
+static void task_switch(void)
+{
+    protected_run((uint32_t)(uintptr_t)mode32_task_switch, false);
+}
+
+static void bad_entry(void)
+{
+    protected_run((uint32_t)(uintptr_t)mode32_bad_entry, false);
+    traps_restore();
+}
+
+/* INIT to oneself, by every address; then the keyboard controller's way. */
+static void self_reset(void)
+{
+    struct trap trap;
+    static const uint64_t destinations[] = {0, APIC_BROADCAST, 1};
+    for (size_t i = 0; i < ARRAY_COUNT(destinations); i++)
+        for (uint64_t shorthand = 0; shorthand < 4; shorthand++)
+            probe_wrmsr(MSR_X2APIC_ICR,
+                        destinations[i] << 32 | field_put(ICR_SHORTHAND, shorthand) |
+                            field_put(ICR_DELIVERY, APIC_INIT) | ICR_ASSERT,
+                        &trap);
+    print("attack selfreset: INIT survived");
+    out8(KEYBOARD, RESET_PULSE);
+}
+
+struct ending {
+    const char *name;
+    void (*run)(void);
+};
+
+static const struct ending ends[] = {
+    {"poweroff", power_off},
+    {"reboot", reboot},
+    {"triple", triple},
+    {"hang", halt},
+};
+
+static const struct ending crashes[] = {
+    {"triple", triple},          {"badpt", bad_page_tables},   {"entrystate", bad_entry},
+    {"taskswitch", task_switch}, {"holestack", stack_in_hole}, {"fetchhole", fetch_from_hole},
+    {"dbstorm", debug_storm},    {"acstorm", alignment_storm}, {"selfreset", self_reset},
+};
+
+static bool run(const struct ending *table, size_t count, const char *name, size_t length)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(name, length, table[i].name)) {
+            table[i].run();
+            return true;
+        }
+    return false;
+}
+
+bool then_do(const char *name, size_t length)
+{
+    return run(ends, ARRAY_COUNT(ends), name, length);
+}
+
+bool crash_do(const char *name, size_t length)
+{
+    return run(crashes, ARRAY_COUNT(crashes), name, length);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What the witness can do. Each takes its words of the command line, returns the exit status. */
+#ifndef BULKHEAD_TESTS_GUESTS_WITNESS_WITNESS_H
+#define BULKHEAD_TESTS_GUESTS_WITNESS_WITNESS_H
+
+#include <stdint.h>
+
+/*
+ * Count the exits of this vCPU while it does nothing, or nothing but compute, for so long. Prints
+ * one line: the exits of all kinds, less the reading itself, then those of each kind.
+ */
+int witness_exits(const char *how, const char *seconds);
+
+/*
+ * Fill so much memory with a pattern, then wake up each period until a line comes in on standard
+ * input. Prints one line: periods by the TSC, wake-ups, periods that passed without one, the worst
+ * delay of a wake-up, and bytes of the pattern that have changed.
+ */
+int witness_watch(const char *mib, const char *period_us, const char *tsc_khz);
+
+/* A decimal number that is not 0, or the end of the program. */
+uint64_t witness_number(const char *text);
+
+static inline uint64_t witness_tsc(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high) : : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+#endif

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""The attacker beside a Linux guest: tests/guests/README.md says what it tries."""
+
+import re
+
+import pytest
+
+import image
+from machine import BOOT, Machine
+
+WITNESS, BAD = 1, 2
+MIB = 24  # of the witness' memory that hold a pattern
+PERIOD_US = 2000
+ROUND = 600  # seconds that one round of attacks may take
+
+
+def boot_besieged(folder):
+    config = image.write_config(
+        folder,
+        "besieged",
+        image.linux("good"),
+        image.attacker("bad", "attack=all crash=triple", "on-crash = restart"),
+    )
+    machine = Machine(config, "besieged")
+    try:
+        machine.shells("good", timeout=2 * BOOT)
+    except BaseException:
+        machine.close()
+        raise
+    return machine
+
+
+@pytest.fixture
+def besieged(lab):
+    """`good`, a Linux guest, boots and lives beside `bad`, which attacks, crashes, and starts again."""
+    return lab.get("besieged", boot_besieged)
+
+
+def test_neighbour_loses_no_tick_and_no_byte(besieged):
+    khz = re.search(r"^bulkhead\| TSC (\d+) kHz", besieged.text(), re.M)[1]
+    besieged.select(WITNESS)
+    besieged.select_all()
+    besieged.send(f"witness watch {MIB} {PERIOD_US} {khz}\r")
+    besieged.expect(r"^good\| witness: watching\n")
+    # One whole life of the attacker, from its start to its end.
+    besieged.expect(r"^bulkhead\| guest bad: start \d+ at tsc", ROUND)
+    besieged.expect(r"^bulkhead\| guest bad: triple fault after \d+ ms\n", ROUND)
+    besieged.send("\r")
+    line = besieged.expect(r"^good\| witness: (expected=.*)\n")[1]
+    found = {key: int(value) for key, value in (word.split("=") for word in line.split())}
+    assert found["woken"] > 500
+    assert found["lost"] == 0 and found["woken"] == found["expected"]
+    assert found["worst_us"] < 2 * PERIOD_US
+    assert found["changed"] == 0
+
+
+def test_attacks_fail(besieged):
+    """The attacker's own verdict on its whole life: nothing was possible that should not be."""
+    text = besieged.text()
+    lives = [life for life in text.split("bad| attack: start") if "bad| attack crash:" in life]
+    assert lives
+    for life in lives:
+        assert re.findall(r"^bad\| attack \w+: (?:FAILED|note).*$", life, re.M) == []
+        assert re.search(r"^bad\| attack: (\d+) ok, 0 failed$", life, re.M)
+
+
+def test_neighbours_kernel_noticed_nothing(besieged):
+    besieged.select(WITNESS)
+    besieged.type_command("dmesg | grep -iE 'clocksource.*unstable|lockup|stall|nobody cared|oops|"
+                          "call trace|unhandled'", status=1)
+    counts = besieged.type_command("grep -E 'NMI|SPU|ERR|MIS|TRM|MCE' /proc/interrupts || true")
+    assert [int(line.split()[1]) for line in counts.splitlines()] == [0] * len(counts.splitlines())

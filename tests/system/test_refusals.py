@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""What is wrong before launch: one exact sentence, and then the firmware's next boot option.
+
+One machine goes through all that is wrong with the stick: the firmware starts Bulkhead, which
+refuses, goes on to the UEFI shell, and that runs a script which changes the files and starts
+Bulkhead again.
+"""
+
+import re
+import subprocess
+
+import pytest
+
+import image
+from machine import BOOT, IPS, ROOT, Machine
+
+END = "Bulkhead does not start. The firmware goes on with its next boot option in 5 s, or at a key."
+CONFIG = "bulkhead/bulkhead.conf"
+GUEST = "[guest web]\nmemory = 64M\nkernel = attacker.bin\n"
+
+PROCESSORS, MEMORY = 2, 256  # of the machine, MiB
+
+# Name: text of the config (None: there is none), what is said of it.
+CASES = {
+    "unknown-key": (
+        "[guest web]\nmemroy = 64M\n",
+        'bulkhead.conf:2:1: [guest] knows no key "memroy"\n  hint: did you mean "memory"?',
+    ),
+    "no-config": (
+        None,
+        "bulkhead: cannot read \\bulkhead\\bulkhead.conf: no such file in the folder "
+        "\\bulkhead of the volume that Bulkhead was started from\n"
+        "  hint: put the config there, and the files that it names beside it",
+    ),
+    "no-guests": (
+        "# nothing\n",
+        "bulkhead.conf:1:1: the config has no guest\n"
+        "  hint: add a section such as [guest web]",
+    ),
+    "not-ascii": (
+        "[guest caf\u00e9]\n",
+        "bulkhead.conf:1:11: byte 0xc3 is not ASCII\n"
+        "  hint: use plain letters, digits and signs, in comments too",
+    ),
+    "no-such-kernel": (
+        GUEST.replace("attacker.bin", "none.bin"),
+        'bulkhead.conf:3:10: kernel "none.bin": no such file in the folder \\bulkhead of '
+        "the volume that Bulkhead was started from",
+    ),
+    "no-such-initrd": (
+        GUEST + "initrd = none.gz\n",
+        'bulkhead.conf:4:10: initrd "none.gz": no such file in the folder \\bulkhead of '
+        "the volume that Bulkhead was started from",
+    ),
+    "cut-kernel": (
+        GUEST.replace("attacker.bin", "cut.bin"),
+        'bulkhead.conf:3:10: kernel "cut.bin": the kernel file is cut off: it has 20000 '
+        "bytes, its header speaks of {kernel}\n"
+        "  hint: copy the file again",
+    ),
+    "cut-header": (
+        GUEST.replace("attacker.bin", "head.bin"),
+        'bulkhead.conf:3:10: kernel "head.bin": the kernel file is cut off in its header',
+    ),
+    "no-kernel": (
+        GUEST.replace("attacker.bin", "initrd.gz"),
+        'bulkhead.conf:3:10: kernel "initrd.gz": not a Linux kernel (bzImage): its '
+        "header is missing\n"
+        "  hint: take the file that distributions call vmlinuz or bzImage",
+    ),
+    "empty-file": (
+        GUEST.replace("attacker.bin", "empty.bin"),
+        'bulkhead.conf:3:10: kernel "empty.bin": the file is empty',
+    ),
+    "folder": (
+        GUEST.replace("attacker.bin", "folder"),
+        'bulkhead.conf:3:10: kernel "folder": it is a folder, not a file',
+    ),
+    "too-many-guests": (
+        "".join(GUEST.replace("web", name) for name in ("a", "b", "c")),
+        "bulkhead.conf:7:8: guest c wants 1 processor, but only 0 of the machine's 2 are "
+        "left for it (all guests together want 3)\n"
+        "  hint: give the guests fewer processors, each needs one of its own",
+    ),
+    "too-many-processors": (
+        GUEST + "cpus = 3\n",
+        "bulkhead.conf:4:8: guests with more than one processor are not supported yet\n"
+        "  hint: write cpus = 1, or leave the line out",
+    ),
+    "guest-too-small": (
+        GUEST.replace("64M", "2M"),
+        "bulkhead.conf:2:10: memory = 2M is less than 64M\n"
+        "  hint: stock kernels need 256M or more",
+    ),
+    "guest-too-large": (
+        GUEST.replace("64M", "1G"),
+        "bulkhead.conf:2:10: guest web wants 1024 MiB of memory, but only 240 MiB of the "
+        "240 MiB free in 2 MiB pieces are left for it (all guests together want 1024 "
+        "MiB)\n"
+        "  hint: the guests together want 784 MiB too much",
+    ),
+    "guests-too-large": (
+        GUEST + GUEST.replace("web", "rt").replace("64M", "192M"),
+        "bulkhead.conf:5:10: guest rt wants 192 MiB of memory, but only 176 MiB of the "
+        "240 MiB free in 2 MiB pieces are left for it (all guests together want 256 MiB)\n"
+        "  hint: the guests together want 16 MiB too much",
+    ),
+    # The last one: it stays so until the machine is reset.
+    "locked-off": (
+        GUEST,
+        "bulkhead: VT-x is switched off and locked by the firmware\n"
+        "  hint: enable Intel Virtualization Technology (VT-x, VMX) in the firmware setup, then "
+        "switch the machine off and on",
+    ),
+}
+
+
+def lock_program(folder):
+    """A UEFI program that locks VT-x off, as some firmware does."""
+    out = folder / "lock_vmx.efi"
+    subprocess.run(["nasm", "-f", "bin", ROOT / "tests/efi/lock_vmx.asm", "-o", out], check=True)
+    return out.read_bytes()
+
+
+def script():
+    """What the UEFI shell runs: for each case the config of that name, then Bulkhead."""
+    lines = ["@echo -off", "fs0:"]
+    for name, (text, _) in CASES.items():
+        lines.append(
+            rf"cp -q \cases\{name}.conf \bulkhead\bulkhead.conf"
+            if text
+            else r"rm -q \bulkhead\bulkhead.conf"
+        )
+        if name == "locked-off":
+            lines.append(r"\lock_vmx.efi")
+        lines += [f"echo case {name}", r"\EFI\BOOT\BULKHEAD.EFI"]
+    return "\r\n".join(lines + ["echo no more cases", ""])
+
+
+def stick(folder):
+    """An image with all configs and files of the cases. mkimage itself would refuse most."""
+    good = image.write_config(folder, "good", GUEST)
+    out = folder / "refusing.img"
+    made = image.mkimage(good, out)
+    assert made.returncode == 0, made.stderr
+    kernel = image.ATTACKER.read_bytes()
+    first = next(iter(CASES.values()))[0]
+    files = {
+        "startup.nsh": script(),
+        "lock_vmx.efi": lock_program(folder),
+        "bulkhead/cut.bin": kernel[:20000],
+        "bulkhead/head.bin": kernel[:600],
+        "bulkhead/empty.bin": b"",
+        "bulkhead/initrd.gz": image.INITRD.read_bytes(),
+        "bulkhead/folder/file": "",
+    }
+    files |= {f"cases/{name}.conf": text for name, (text, _) in CASES.items() if text}
+    image.replace_in_image(out, files | {CONFIG: first}, folder)
+    return out
+
+
+def said_until_end(machine):
+    """What Bulkhead says before it gives up; a key saves the wait."""
+    start = machine.expect(r"^Bulkhead\n", BOOT).end
+    end = machine.expect("^" + re.escape(END) + "\n")
+    machine.send(" ")
+    text = machine.output[start : end.start].decode(errors="replace")
+    lines = [line for line in text.splitlines() if not re.match(r"Reading |  \.*$", line)]
+    return "\n".join(lines)
+
+
+def boot_refusing(folder):
+    machine = Machine(stick(folder), "refusing", cpus=PROCESSORS, memory=MEMORY)
+    try:
+        machine.facts["boot"] = said_until_end(machine)
+        machine.expect(r"^BdsDxe: starting Boot\d+ \"EFI Internal Shell\"", BOOT)
+        machine.expect(r"to skip .*startup\.nsh")
+        machine.send("\r")
+        for name in CASES:
+            machine.expect(rf"^case {name}\n", BOOT)
+            machine.facts[name] = said_until_end(machine)
+        machine.expect(r"^no more cases\n")
+    except BaseException:
+        machine.close()
+        raise
+    return machine
+
+
+@pytest.fixture
+def refusing(lab):
+    """A machine that has gone through all cases and is at the UEFI shell's prompt."""
+    return lab.get("refusing", boot_refusing)
+
+
+def test_firmware_goes_on_with_its_next_boot_option(refusing):
+    name = next(iter(CASES))
+    assert refusing.facts["boot"] == CASES[name][1]
+    assert re.search(r"BULKHEAD.EFI returned: Aborted$", refusing.text(), re.M)
+    assert re.search(r"^BdsDxe: starting Boot\d+ \"EFI Internal Shell\"", refusing.text(), re.M)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_refused(refusing, name):
+    size = image.ATTACKER.stat().st_size
+    assert refusing.facts[name] == CASES[name][1].replace("{kernel}", str(size))
+
+
+def test_firmware_is_as_it_was(refusing):
+    """All memory was given back, and the shell still works."""
+    maps = []
+    for _ in range(2):
+        refusing.send("memmap\r")
+        maps.append(refusing.expect(r"Total Memory\s*: *([0-9,]+) MB")[1])
+        refusing.send("\\EFI\\BOOT\\BULKHEAD.EFI\r")
+        said_until_end(refusing)
+    assert maps[0] == maps[1]
+
+
+NO_VMX = (
+    "bulkhead: this processor has no VT-x (CPUID reports no VMX)\n"
+    "  hint: in a virtual machine, let its host offer nested VT-x"
+)
+NO_X2APIC = (
+    "bulkhead: this processor has no x2APIC\n"
+    "  hint: look for an x2APIC option in the firmware setup"
+)
+
+
+@pytest.mark.parametrize(
+    "model, sentence",
+    [("p4_prescott_celeron_336", NO_VMX), ("core2_penryn_t9600", NO_X2APIC)],
+    ids=["no-vmx", "no-x2apic"],
+)
+def test_processor_without_what_it_takes(files, lab, model, sentence):
+    lab.close()
+    config = image.write_config(files, "model", GUEST)
+    options = ["--", "cpu:", f"model={model},", "count=1,", f"ips={IPS},", "reset_on_triple_fault=0"]
+    with Machine(config, "model", cpus=1, arguments=options) as machine:
+        assert said_until_end(machine) == sentence
+        machine.expect(r"^BdsDxe: starting Boot\d+ \"EFI Internal Shell\"", BOOT)
+
+
+def test_machine_with_too_little_memory(files, lab):
+    """The firmware itself leaves hardly anything of 64 MiB."""
+    lab.close()
+    config = image.write_config(files, "little", GUEST)
+    with Machine(config, "little", cpus=1, memory=64) as machine:
+        assert re.fullmatch(
+            r"bulkhead.conf:2:10: guest web wants 64 MiB of memory, but only (\d+) MiB of the "
+            r"\1 MiB free in 2 MiB pieces are left for it \(all guests together want 64 MiB\)\n"
+            r"  hint: the guests together want \d+ MiB too much",
+            said_until_end(machine),
+        )
+        machine.expect(r"^BdsDxe: starting Boot\d+ \"EFI Internal Shell\"", BOOT)

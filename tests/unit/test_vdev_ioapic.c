@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "kernel/vdev/vioapic.h"
+
+#define MASKED     0x10000u
+#define LEVEL      0x8000u
+#define ACTIVE_LOW 0x2000u
+#define LOGICAL    0x0800u
+
+static struct vioapic v;
+
+static int setup(void **state)
+{
+    (void)state;
+    vioapic_reset(&v);
+    return 0;
+}
+
+static uint32_t get(uint32_t reg)
+{
+    vioapic_write(&v, 0, 4, reg);
+    return vioapic_read(&v, 0x10, 4);
+}
+
+static struct vioapic_message set(uint32_t reg, uint32_t value)
+{
+    vioapic_write(&v, 0, 4, reg);
+    return vioapic_write(&v, 0x10, 4, value);
+}
+
+static void test_registers(void **state)
+{
+    (void)state;
+    assert_int_equal(get(0), 0);
+    assert_int_equal(get(1), (VIOAPIC_PINS - 1) << 16 | 0x20);
+    set(0, 0xffffffff);
+    assert_int_equal(get(0), 0x0f000000);
+    assert_int_equal(get(2), 0x0f000000);
+    set(1, 0);
+    set(2, 0);
+    assert_int_equal(get(1), (VIOAPIC_PINS - 1) << 16 | 0x20);
+    assert_int_equal(get(2), 0x0f000000);
+    for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++) {
+        assert_int_equal(get(0x10 + 2 * pin), MASKED);
+        assert_int_equal(get(0x11 + 2 * pin), 0);
+        set(0x11 + 2 * pin, 0xffffffff);
+        set(0x10 + 2 * pin, 0xffffffff);
+        assert_int_equal(get(0x10 + 2 * pin), 0x1afff); /* no delivery status, no remote IRR */
+        assert_int_equal(get(0x11 + 2 * pin), 0xff000000);
+    }
+    set(0x40, 0xffffffff); /* a 25th pin */
+    assert_int_equal(get(0x40), 0);
+    assert_int_equal(get(0x03), 0);
+    assert_int_equal(get(0xff), 0);
+    vioapic_write(&v, 0, 4, 0xabcdef11);
+    assert_int_equal(vioapic_read(&v, 0, 4), 0x11);
+}
+
+static void test_other_widths_and_offsets(void **state)
+{
+    (void)state;
+    set(0x10, 0x31);
+    vioapic_write(&v, 0x10, 1, 0x77);
+    vioapic_write(&v, 0x10, 2, 0x77);
+    vioapic_write(&v, 0x10, 8, 0x77);
+    vioapic_write(&v, 0x14, 4, 0x77);
+    vioapic_write(&v, 0x40, 4, 0x31); /* EOI register */
+    vioapic_write(&v, 0, 1, 0);
+    assert_int_equal(vioapic_read(&v, 0x10, 4), 0x31);
+    assert_int_equal(vioapic_read(&v, 0x10, 1), 0xff);
+    assert_int_equal(vioapic_read(&v, 0x10, 2), 0xffff);
+    assert_int_equal(vioapic_read(&v, 0x10, 8), 0xffffffff);
+    assert_int_equal(vioapic_read(&v, 0x14, 4), 0xffffffff);
+    assert_int_equal(vioapic_read(&v, 0xfffffff0, 4), 0xffffffff);
+}
+
+static void test_edge(void **state)
+{
+    struct vioapic_message m;
+
+    (void)state;
+    set(0x19, 0x05000000);
+    set(0x18, 0x131);
+    m = vioapic_set_line(&v, 4, true);
+    assert_true(m.send);
+    assert_int_equal(m.vector, 0x31);
+    assert_int_equal(m.delivery, VIOAPIC_LOWEST_PRIORITY);
+    assert_int_equal(m.dest, 5);
+    assert_false(m.logical);
+    assert_false(vioapic_set_line(&v, 4, true).send);
+    assert_false(vioapic_set_line(&v, 4, false).send);
+    set(0x18, 0x40 | LOGICAL);
+    m = vioapic_set_line(&v, 4, true);
+    assert_true(m.send);
+    assert_int_equal(m.vector, 0x40);
+    assert_int_equal(m.delivery, VIOAPIC_FIXED);
+    assert_true(m.logical);
+    assert_false(vioapic_set_line(&v, 5, true).send); /* another pin, masked */
+}
+
+static void test_edge_while_masked_is_lost(void **state)
+{
+    (void)state;
+    set(0x18, 0x31 | MASKED);
+    assert_false(vioapic_set_line(&v, 4, true).send);
+    assert_false(set(0x18, 0x31).send);
+    vioapic_set_line(&v, 4, false);
+    assert_true(vioapic_set_line(&v, 4, true).send);
+}
+
+static void test_level(void **state)
+{
+    (void)state;
+    set(0x18, 0x31 | LEVEL);
+    assert_true(vioapic_set_line(&v, 4, true).send);
+    assert_false(vioapic_set_line(&v, 4, true).send);
+    assert_false(set(0x18, 0x32 | LEVEL).send); /* was sent already */
+    assert_false(set(0x19, 0x01000000).send);
+    assert_false(set(0x18, 0x32 | LEVEL | MASKED).send);
+    assert_true(set(0x18, 0x32 | LEVEL).send); /* active when unmasked */
+    vioapic_set_line(&v, 4, false);
+    set(0x18, 0x32 | LEVEL | MASKED);
+    assert_false(set(0x18, 0x32 | LEVEL).send);
+    assert_true(vioapic_set_line(&v, 4, true).send);
+    assert_int_equal(get(0x18), 0x32 | LEVEL); /* remote IRR is 0 */
+    set(0x18, 0x32);                           /* edge, line high: no edge */
+    assert_true(set(0x18, 0x32 | LEVEL).send); /* became level-triggered */
+}
+
+static void test_active_low(void **state)
+{
+    (void)state;
+    vioapic_set_line(&v, 4, true); /* idle */
+    set(0x18, 0x31 | ACTIVE_LOW);
+    assert_true(vioapic_set_line(&v, 4, false).send);
+    assert_false(vioapic_set_line(&v, 4, true).send);
+    assert_false(set(0x18, 0x31 | ACTIVE_LOW | LEVEL).send);
+    assert_true(set(0x18, 0x31 | LEVEL).send); /* the other way round the line is active */
+}
+
+static void test_what_is_never_sent(void **state)
+{
+    (void)state;
+    for (uint32_t delivery = 0; delivery < 8; delivery++) {
+        for (uint32_t vector = 0; vector < 256; vector++) {
+            vioapic_set_line(&v, 4, false);
+            set(0x18, vector | delivery << 8);
+            assert_int_equal(vioapic_set_line(&v, 4, true).send, delivery < 2 && vector >= 16);
+        }
+    }
+    assert_false(vioapic_set_line(&v, VIOAPIC_PINS, true).send);
+    assert_false(vioapic_set_line(&v, UINT32_MAX, true).send);
+}
+
+static void test_random_traffic(void **state)
+{
+    static const int sizes[] = {1, 2, 4, 4, 4, 8};
+    unsigned messages = 0;
+
+    (void)state;
+    srand(2);
+    for (int i = 0; i < 300000; i++) {
+        uint32_t value = (uint32_t)rand() ^ (uint32_t)rand() << 16;
+        uint32_t offset = rand() % 8 ? (uint32_t)rand() % 2 * 0x10 : value >> 4;
+        int size = sizes[rand() % 6];
+        struct vioapic_message m = {0};
+
+        if (rand() % 2)
+            m = vioapic_write(&v, offset, size, value & (rand() % 4 ? ~MASKED : ~0u));
+        else if (rand() % 2)
+            m = vioapic_set_line(&v, value % 26, value >> 31);
+        else
+            vioapic_read(&v, offset, size);
+        messages += m.send;
+        if (m.send) {
+            assert_true(m.vector >= 16);
+            assert_true(m.delivery <= 1);
+            assert_true(m.dest <= 255);
+        } else {
+            assert_int_equal(m.vector, 0);
+        }
+        for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++)
+            assert_int_equal(v.rte[pin] & ~UINT64_C(0xff0000000001afff), 0);
+        assert_int_equal(v.lines >> VIOAPIC_PINS, 0);
+    }
+    assert_true(messages > 1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_registers, setup),
+        cmocka_unit_test_setup(test_other_widths_and_offsets, setup),
+        cmocka_unit_test_setup(test_edge, setup),
+        cmocka_unit_test_setup(test_edge_while_masked_is_lost, setup),
+        cmocka_unit_test_setup(test_level, setup),
+        cmocka_unit_test_setup(test_active_low, setup),
+        cmocka_unit_test_setup(test_what_is_never_sent, setup),
+        cmocka_unit_test_setup(test_random_traffic, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
