@@ -12,7 +12,8 @@
 #include "kernel/lock.h"
 
 #define LOG_BYTES          4096
-#define OUT_BYTES          1024
+#define OUT_BYTES          256  /* little at a time: it is made on a guest's processor */
+#define KEYS_MAX           1024 /* for one interrupt: a port may never run empty */
 #define COM1               0x3f8
 #define UNFINISHED_LINE_US 50000 /* a line that does not grow for so long is shown */
 #define PUMP_ROUNDS        8     /* bound on the work that one call does for others */
@@ -198,7 +199,7 @@ void terminal_poll(const struct cpu *cpu)
     uint8_t byte;
     if (cpu != attendant)
         return;
-    for (unsigned i = 0; i < OUT_BYTES && uart_poll_input(&uart, &byte); i++)
+    for (unsigned i = 0; i < KEYS_MAX && uart_poll_input(&uart, &byte); i++)
         key(byte);
     lock_take(&pump.lock);
     if (pump.timer_runs && pit_oneshot_over()) {

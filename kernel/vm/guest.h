@@ -95,6 +95,9 @@ void guests_create(const struct guest_sources *sources);
 /* Send a letter: sets the bit and, when it was not set, kicks the vCPU's processor. */
 void vcpu_mail(struct vcpu *vcpu, uint32_t letter);
 
+/* Look after what an NMI meant, if there was one, while no guest runs on this processor. */
+void vcpu_attend_outside(struct cpu *cpu);
+
 /* Run the vCPU until it stops. On its own processor, after virt_ops.vcpu_reset(). */
 enum stop_reason vcpu_run(struct vcpu *vcpu);
 

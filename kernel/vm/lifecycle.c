@@ -30,21 +30,11 @@ void lifecycle_init(uint32_t guests)
     atomic_store(&guests_on, guests);
 }
 
-/* An NMI came while no guest ran here. */
-static void attend(struct cpu *cpu)
-{
-    cpu->attention = 0;
-    if (cpu->vcpu)
-        atomic_store(&cpu->vcpu->mail, 0); /* a guest that is off reads no letters */
-    terminal_poll(cpu);
-}
-
 static void wait_until(struct cpu *cpu, uint64_t tsc)
 {
     while (cpu_rdtsc() < tsc) {
         apic_wait_until(tsc);
-        if (cpu->attention)
-            attend(cpu);
+        vcpu_attend_outside(cpu);
     }
 }
 
@@ -52,7 +42,7 @@ static void wait_for_ever(struct cpu *cpu)
 {
     for (;;) {
         cpu_wait_for_event();
-        attend(cpu);
+        vcpu_attend_outside(cpu);
     }
 }
 

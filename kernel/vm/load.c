@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Fill a guest's memory for a start: always from nothing, always from the pristine files. */
+#include "arch/x86/cpu/percpu.h"
 #include "kernel/acpi/guest.h"
 #include "kernel/image/linux_boot.h"
 #include "kernel/lib/mem.h"
@@ -34,11 +35,33 @@ static void put(const struct guest *guest, gpa_t to, const void *from, uint64_t 
     assert(written);
 }
 
+/* Gigabytes go piece by piece: in between, this processor may have to serve the terminal. */
+#define PIECE PAGE_2M
+
+static uint64_t piece_of(uint64_t left)
+{
+    vcpu_attend_outside(cpu_this());
+    return left < PIECE ? left : PIECE;
+}
+
 static void put_file(const struct guest *guest, gpa_t to, const struct handoff_file *file,
                      uint64_t offset, uint64_t size)
 {
-    bool written = gmem_write_from(guest, to, hpa(file->base + offset), size);
-    assert(written);
+    for (uint64_t done = 0, step; done < size; done += step) {
+        step = piece_of(size - done);
+        bool written =
+            gmem_write_from(guest, gpa(to.raw + done), hpa(file->base + offset + done), step);
+        assert(written);
+    }
+}
+
+static void scrub(const struct guest *guest, const struct plan_range *range)
+{
+    for (uint64_t done = 0, step; done < range->size; done += step) {
+        step = piece_of(range->size - done);
+        bool cleared = gmem_clear(guest, gpa(range->gpa.raw + done), step);
+        assert(cleared);
+    }
 }
 
 static void load_acpi(const struct guest *guest)
@@ -86,7 +109,7 @@ void load_guest(struct guest *guest, struct virt_start *start)
     assert(placed);
 
     for (uint32_t i = 0; i < guest->range_count; i++)
-        gmem_clear(guest, guest->ranges[i].gpa, guest->ranges[i].size);
+        scrub(guest, &guest->ranges[i]);
     put_file(guest, layout.kernel, &guest->files.kernel, guest->files.image.setup_size,
              guest->files.image.kernel_size);
     if (guest->files.initrd.size > 0)

@@ -80,6 +80,16 @@ struct verdict exit_attention(struct vcpu *vcpu, struct vm_exit *exit)
     return verdict_resume();
 }
 
+void vcpu_attend_outside(struct cpu *cpu)
+{
+    if (!cpu->attention)
+        return;
+    cpu->attention = 0;
+    if (cpu->vcpu)
+        atomic_store(&cpu->vcpu->mail, 0); /* a guest that is off reads no letters */
+    terminal_poll(cpu);
+}
+
 /* The guest can take the NMI that it sent to itself. */
 struct verdict exit_window(struct vcpu *vcpu, struct vm_exit *exit)
 {

@@ -35,7 +35,7 @@ def test_the_counters_count(pair):
 
 def test_neighbour_computes(pair):
     """Not even while the other guest is busy. Nobody types into that one until it is done."""
-    pair.shell(NUMBERS["rt"], "(sleep 1; witness exits busy 11 > /tmp/busy) &")
+    pair.shell(NUMBERS["rt"], "{ (sleep 1; witness exits busy 11 > /tmp/busy) & }")
     line = pair.shell(NUMBERS["web"], "sleep 1; witness exits idle 10; sleep 5")
     assert counts(line)["total"] == 0
     line = pair.shell(NUMBERS["rt"], "cat /tmp/busy")
