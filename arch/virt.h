@@ -83,7 +83,7 @@ enum exit_kind {
     EXIT_CACHE,     /* INVD or WBINVD */
     EXIT_RDPMC,     /* no performance counters are shown: #GP */
     EXIT_TASK_SWITCH,
-    EXIT_WINDOW, /* the requested NMI window is open */
+    EXIT_WINDOW, /* the requested NMI or interrupt window is open */
     EXIT_INIT,
     EXIT_SIPI,
     EXIT_TRIPLE_FAULT,
@@ -96,6 +96,7 @@ enum cr_access { CR_MOV_TO, CR_CLTS, CR_LMSW };
 struct vm_exit {
     enum exit_kind kind;
     uint8_t length;  /* of the instruction, where the exit is due to one */
+    bool undecoded;  /* ... and the hardware did not tell: common code reads it, length, operands */
     uint64_t reason; /* as the hardware gave it, for the crash record */
     union {
         struct {
@@ -194,20 +195,29 @@ struct virt_vcpu {
     bool entered; /* false: the last enter was given up before the guest ran */
 };
 
-/* Where and how a vCPU starts: 64-bit mode, flat segments, interrupts off, as boot protocols ask.
- */
-struct virt_start {
-    gpa_t rip, rsp, page_tables, gdt;
-    uint32_t gdt_limit;
-    uint16_t code_selector, data_selector;
-    uint64_t rsi;
-    uint64_t cr0, cr0_shadow, cr4, cr4_shadow;
+/* The state in which a vCPU begins: interrupts off, flat segments but for START_REAL. */
+enum start_mode {
+    START_REAL,      /* 16-bit, CS base 16 times its selector: after SIPI, and for flat images */
+    START_PROTECTED, /* 32-bit, paging off: PVH, multiboot */
+    START_LONG,      /* 64-bit, with the page tables: Linux */
 };
 
-/* An exception or NMI for the guest; interrupts are the local APIC's business. */
+struct virt_start {
+    enum start_mode mode;
+    uint64_t rip; /* offset in CS */
+    uint64_t rsp, rax, rbx, rsi;
+    gpa_t page_tables, gdt;
+    uint32_t gdt_limit;
+    uint16_t code_selector, data_selector;
+    uint64_t cr0, cr0_shadow, cr4, cr4_shadow; /* filled in by kernel/vm */
+};
+
+/* An exception, an NMI, or an interrupt of a guest's 8259: the local APIC is the hardware's. */
+enum event_kind { EVENT_EXCEPTION, EVENT_NMI, EVENT_INTERRUPT };
+
 struct virt_event {
+    enum event_kind kind;
     uint8_t vector;
-    bool nmi;
     bool has_error;
     uint32_t error;
 };
@@ -254,9 +264,10 @@ struct virt_ops {
     /* Deliver at the next entry. An exception while another was being delivered becomes #DF. */
     void (*inject)(struct virt_vcpu *vcpu, const struct virt_event *event);
 
-    /* Exit with EXIT_WINDOW as soon as the guest can take an NMI. */
-    void (*nmi_window)(struct virt_vcpu *vcpu, bool on);
-    bool (*nmi_ready)(struct virt_vcpu *vcpu);
+    /* Exit with EXIT_WINDOW as soon as the guest can take an NMI, or an interrupt. */
+    void (*window)(struct virt_vcpu *vcpu, enum event_kind kind, bool on);
+    /* Can the guest take it now? False, too, when another event is to be delivered first. */
+    bool (*ready)(struct virt_vcpu *vcpu, enum event_kind kind);
 
     /* Forget cached translations of this guest on the calling processor. */
     void (*flush)(struct virt_vcpu *vcpu);

@@ -83,7 +83,7 @@ void lapic_send(struct guest *guest, uint32_t dest, uint8_t vector)
 static void nmi_send(struct vcpu *to)
 {
     to->nmi_pending = true;
-    rights.ops->nmi_window(&to->virt, true);
+    rights.ops->window(&to->virt, EVENT_NMI, true);
 }
 
 /*

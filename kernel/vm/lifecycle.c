@@ -64,16 +64,26 @@ static void vcpu_state_reset(struct vcpu *vcpu)
     memset(&vcpu->stats, 0, sizeof(vcpu->stats));
 }
 
+static void control_registers(struct virt_start *start)
+{
+    static const struct {
+        uint64_t cr0, cr4;
+    } modes[] = {[START_REAL] = {CR0_ET, 0},
+                 [START_PROTECTED] = {CR0_ET | CR0_PE, 0},
+                 [START_LONG] = {CR0_ET | CR0_PE | CR0_PG, CR4_PAE}};
+    start->cr0_shadow = modes[start->mode].cr0;
+    start->cr0 = start->cr0_shadow | rights.cr.cr0_one;
+    start->cr4_shadow = modes[start->mode].cr4;
+    start->cr4 = start->cr4_shadow | rights.cr.cr4_one;
+}
+
 /* From scrubbed memory to a vCPU that is ready to enter. */
 static void guest_start(struct guest *guest)
 {
     struct vcpu *vcpu = &guest->vcpus[0];
     struct virt_start start;
     load_guest(guest, &start);
-    start.cr0_shadow = CR0_PE | CR0_ET | CR0_PG;
-    start.cr0 = start.cr0_shadow | rights.cr.cr0_one;
-    start.cr4_shadow = CR4_PAE;
-    start.cr4 = start.cr4_shadow | rights.cr.cr4_one;
+    control_registers(&start);
 
     devices_reset(guest);
     vcpu_state_reset(vcpu);

@@ -121,8 +121,9 @@ void load_guest(struct guest *guest, struct virt_start *start)
     lock_release(&scratch_lock);
 
     *start = (struct virt_start){
-        .rip = layout.entry,
-        .rsp = layout.stack,
+        .mode = START_LONG,
+        .rip = layout.entry.raw,
+        .rsp = layout.stack.raw,
         .page_tables = layout.page_tables,
         .gdt = layout.gdt,
         .gdt_limit = LINUX_GDT_LIMIT,

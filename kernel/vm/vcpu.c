@@ -3,7 +3,6 @@
 #include "arch/cpu.h"
 #include "arch/x86/cpu/percpu.h"
 #include "arch/x86/cpu/smp.h"
-#include "arch/x86/cpu/tables.h"
 #include "arch/x86/regs/exception.h"
 #include "kernel/acpi/guest.h"
 #include "kernel/log.h"
@@ -70,8 +69,6 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value)
 struct verdict exit_attention(struct vcpu *vcpu, struct vm_exit *exit)
 {
     (void)exit;
-    if (vcpu->virt.entered)
-        cpu_nmi_unblock();
     vcpu->cpu->attention = 0;
     uint32_t mail = atomic_exchange_explicit(&vcpu->mail, 0, memory_order_acq_rel);
     terminal_poll(vcpu->cpu);
@@ -90,14 +87,15 @@ void vcpu_attend_outside(struct cpu *cpu)
     terminal_poll(cpu);
 }
 
-/* The guest can take the NMI that it sent to itself. */
+/* The guest can take the NMI that was sent to it. */
 struct verdict exit_window(struct vcpu *vcpu, struct vm_exit *exit)
 {
     (void)exit;
-    rights.ops->nmi_window(&vcpu->virt, false);
+    rights.ops->window(&vcpu->virt, EVENT_NMI, false);
     if (vcpu->nmi_pending) {
         vcpu->nmi_pending = false;
-        rights.ops->inject(&vcpu->virt, &(struct virt_event){.vector = EXC_NMI, .nmi = true});
+        rights.ops->inject(&vcpu->virt,
+                           &(struct virt_event){.kind = EVENT_NMI, .vector = EXC_NMI});
     }
     return verdict_resume();
 }

@@ -83,37 +83,54 @@ static bool becomes_double_fault(uint8_t vector)
     return page_fault_pair || (contributory(earlier) && contributory(vector));
 }
 
+/* SDM Vol. 3C "VM-Entry Controls for Event Injection" */
+static uint64_t type_of(enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_EXCEPTION:
+        return VMX_INTR_HARDWARE;
+    case EVENT_NMI:
+        return VMX_INTR_NMI;
+    case EVENT_INTERRUPT:
+        return VMX_INTR_EXTERNAL;
+    }
+    return VMX_INTR_HARDWARE;
+}
+
 void vmx_inject(struct virt_vcpu *vcpu, const struct virt_event *event)
 {
-    uint64_t vector = event->vector, type = VMX_INTR_HARDWARE;
+    uint64_t vector = event->vector;
     bool has_error = event->has_error;
     uint32_t error = event->error;
-    if (event->nmi) {
-        vector = EXC_NMI;
-        type = VMX_INTR_NMI;
-    } else if (vcpu->entered && becomes_double_fault(event->vector)) {
+    if (event->kind == EVENT_EXCEPTION && vcpu->entered && becomes_double_fault(event->vector)) {
         vector = EXC_DF;
         has_error = true;
         error = 0;
     }
     /* In real mode no exception pushes an error code, and VM entry insists on that. */
     has_error = has_error && (vmcs_read(VMCS_GUEST_CR0) & CR0_PE);
-    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFO, INTR_INFO_VALID | field_put(INTR_INFO_TYPE, type) |
+    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFO, INTR_INFO_VALID |
+                                                 field_put(INTR_INFO_TYPE, type_of(event->kind)) |
                                                  vector | (has_error ? INTR_INFO_ERROR_VALID : 0));
     if (has_error)
         vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error);
 }
 
-void vmx_nmi_window(struct virt_vcpu *vcpu, bool on)
+void vmx_window(struct virt_vcpu *vcpu, enum event_kind kind, bool on)
 {
     (void)vcpu;
-    uint64_t proc = vmx_controls()->proc;
-    vmcs_write(VMCS_PROC_CONTROLS, on ? proc | PROC_NMI_WINDOW_EXITING : proc);
+    uint64_t window = kind == EVENT_NMI ? PROC_NMI_WINDOW_EXITING : PROC_INTERRUPT_WINDOW_EXITING;
+    uint64_t proc = vmcs_read(VMCS_PROC_CONTROLS);
+    vmcs_write(VMCS_PROC_CONTROLS, on ? proc | window : proc & ~window);
 }
 
-bool vmx_nmi_ready(struct virt_vcpu *vcpu)
+bool vmx_ready(struct virt_vcpu *vcpu, enum event_kind kind)
 {
     (void)vcpu;
-    return !(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) &
-             (BLOCKED_BY_INSTRUCTION | BLOCKED_BY_NMI));
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+    if (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFO) & INTR_INFO_VALID)
+        return false;
+    if (kind == EVENT_NMI)
+        return !(blocking & (BLOCKED_BY_INSTRUCTION | BLOCKED_BY_NMI));
+    return !(blocking & BLOCKED_BY_INSTRUCTION) && (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF);
 }

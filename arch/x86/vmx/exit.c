@@ -2,6 +2,7 @@
 /* VM entry, and from the VMCS's exit fields to the neutral record. SDM Vol. 3C "VM Exits". */
 #include "arch/x86/vmx/vmx.h"
 
+#include "arch/x86/cpu/tables.h"
 #include "arch/x86/regs/vmx.h"
 #include "kernel/lib/bits.h"
 #include "kernel/panic.h"
@@ -21,6 +22,7 @@ static void decode_exception(struct virt_vcpu *vcpu, struct vm_exit *exit)
     uint64_t info = vmcs_read(VMCS_EXIT_INTERRUPTION_INFO);
     if (field_get(INTR_INFO_TYPE, info) == VMX_INTR_NMI) {
         exit->kind = EXIT_ATTENTION;
+        cpu_nmi_unblock();
         return;
     }
     if (info & INTR_INFO_NMI_UNBLOCK)
@@ -97,6 +99,7 @@ static const struct decoding decodings[] = {
     [VMX_EXIT_TRIPLE_FAULT] = {EXIT_TRIPLE_FAULT, NULL},
     [VMX_EXIT_INIT_SIGNAL] = {EXIT_INIT, NULL},
     [VMX_EXIT_STARTUP_IPI] = {EXIT_SIPI, NULL},
+    [VMX_EXIT_INTERRUPT_WINDOW] = {EXIT_WINDOW, NULL},
     [VMX_EXIT_NMI_WINDOW] = {EXIT_WINDOW, NULL},
     [VMX_EXIT_TASK_SWITCH] = {EXIT_TASK_SWITCH, NULL},
     [VMX_EXIT_CPUID] = {EXIT_CPUID, NULL},
@@ -139,6 +142,7 @@ static void exit_decode(struct virt_vcpu *vcpu, struct vm_exit *exit)
     const struct decoding *decoding = basic < ARRAY_COUNT(decodings) ? &decodings[basic] : &unknown;
     exit->reason = reason;
     exit->kind = decoding->kind;
+    exit->undecoded = false;
     exit->length = (uint8_t)vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
     if (decoding->decode)
         decoding->decode(vcpu, exit);

@@ -87,15 +87,18 @@ void vmx_host_state_write(void)
 
 /* Access rights, SDM Vol. 3C "Guest Register State" */
 #define RIGHTS_CODE_64  0xa09b /* G, L, present, execute/read, accessed */
+#define RIGHTS_CODE_32  0xc09b /* G, D, the same */
+#define RIGHTS_CODE_16  0x009b
 #define RIGHTS_DATA     0xc093 /* G, B, present, read/write, accessed */
+#define RIGHTS_DATA_16  0x0093
 #define RIGHTS_TSS_BUSY 0x008b /* present, busy TSS */
 #define RIGHTS_UNUSABLE 0x10000
 
-static void segment_write(enum vmcs_segment segment, uint16_t selector, uint32_t limit,
-                          uint32_t rights)
+static void segment_write(enum vmcs_segment segment, uint16_t selector, uint64_t base,
+                          uint32_t limit, uint32_t rights)
 {
     vmcs_write(vmcs_segment_field(VMCS_GUEST_ES_SELECTOR, segment), selector);
-    vmcs_write(vmcs_segment_field(VMCS_GUEST_ES_BASE, segment), 0);
+    vmcs_write(vmcs_segment_field(VMCS_GUEST_ES_BASE, segment), base);
     vmcs_write(vmcs_segment_field(VMCS_GUEST_ES_LIMIT, segment), limit);
     vmcs_write(vmcs_segment_field(VMCS_GUEST_ES_ACCESS_RIGHTS, segment), rights);
 }
@@ -104,35 +107,43 @@ static void guest_segments_write(const struct virt_start *start)
 {
     static const enum vmcs_segment data[] = {VMCS_SEG_ES, VMCS_SEG_SS, VMCS_SEG_DS, VMCS_SEG_FS,
                                              VMCS_SEG_GS};
-    segment_write(VMCS_SEG_CS, start->code_selector, UINT32_MAX, RIGHTS_CODE_64);
+    static const uint32_t code_rights[] = {[START_REAL] = RIGHTS_CODE_16,
+                                           [START_PROTECTED] = RIGHTS_CODE_32,
+                                           [START_LONG] = RIGHTS_CODE_64};
+    bool real = start->mode == START_REAL;
+    uint32_t limit = real ? UINT16_MAX : UINT32_MAX, paragraph = real ? 16 : 0;
+    segment_write(VMCS_SEG_CS, start->code_selector, start->code_selector * paragraph, limit,
+                  code_rights[start->mode]);
     for (unsigned i = 0; i < ARRAY_COUNT(data); i++)
-        segment_write(data[i], start->data_selector, UINT32_MAX, RIGHTS_DATA);
-    segment_write(VMCS_SEG_TR, 0, 0xffff, RIGHTS_TSS_BUSY);
-    segment_write(VMCS_SEG_LDTR, 0, 0, RIGHTS_UNUSABLE);
+        segment_write(data[i], start->data_selector, start->data_selector * paragraph, limit,
+                      real ? RIGHTS_DATA_16 : RIGHTS_DATA);
+    segment_write(VMCS_SEG_TR, 0, 0, 0xffff, RIGHTS_TSS_BUSY);
+    segment_write(VMCS_SEG_LDTR, 0, 0, 0, RIGHTS_UNUSABLE);
     vmcs_write(VMCS_GUEST_GDTR_BASE, start->gdt.raw);
     vmcs_write(VMCS_GUEST_GDTR_LIMIT, start->gdt_limit);
     vmcs_write(VMCS_GUEST_IDTR_BASE, 0);
-    vmcs_write(VMCS_GUEST_IDTR_LIMIT, 0);
+    vmcs_write(VMCS_GUEST_IDTR_LIMIT, real ? 0xffff : 0);
 }
 
 void vmx_guest_state_write(const struct virt_start *start)
 {
+    uint64_t efer = start->mode == START_LONG ? EFER_LME | EFER_LMA : 0;
     guest_segments_write(start);
     vmcs_write(VMCS_GUEST_CR0, start->cr0);
     vmcs_write(VMCS_CR0_READ_SHADOW, start->cr0_shadow);
     vmcs_write(VMCS_GUEST_CR3, start->page_tables.raw);
     vmcs_write(VMCS_GUEST_CR4, start->cr4);
     vmcs_write(VMCS_CR4_READ_SHADOW, start->cr4_shadow);
-    vmcs_write(VMCS_GUEST_IA32_EFER, EFER_LME | EFER_LMA);
-    vmcs_write(VMCS_ENTRY_CONTROLS, vmx_entry_controls(vmx_controls()->entry, EFER_LMA));
+    vmcs_write(VMCS_GUEST_IA32_EFER, efer);
+    vmcs_write(VMCS_ENTRY_CONTROLS, vmx_entry_controls(vmx_controls()->entry, efer));
     vmcs_write(VMCS_GUEST_IA32_PAT, PAT_RESET);
     vmcs_write(VMCS_GUEST_DR7, DR7_INITIAL);
     vmcs_write(VMCS_GUEST_IA32_DEBUGCTL, 0);
     vmcs_write(VMCS_GUEST_IA32_SYSENTER_CS, 0);
     vmcs_write(VMCS_GUEST_IA32_SYSENTER_ESP, 0);
     vmcs_write(VMCS_GUEST_IA32_SYSENTER_EIP, 0);
-    vmcs_write(VMCS_GUEST_RIP, start->rip.raw);
-    vmcs_write(VMCS_GUEST_RSP, start->rsp.raw);
+    vmcs_write(VMCS_GUEST_RIP, start->rip);
+    vmcs_write(VMCS_GUEST_RSP, start->rsp);
     vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_ONE);
     vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
     vmcs_write(VMCS_GUEST_ACTIVITY_STATE, 0);

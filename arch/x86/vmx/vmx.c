@@ -145,6 +145,8 @@ static void vmx_vcpu_reset(struct virt_vcpu *vcpu, const struct virt_start *star
     vcpu->host_rsp = 0;
     for (unsigned i = 0; i < GPR_COUNT; i++)
         vcpu->gpr[i] = 0;
+    vcpu->gpr[GPR_RAX] = start->rax;
+    vcpu->gpr[GPR_RBX] = start->rbx;
     vcpu->gpr[GPR_RSI] = start->rsi;
     vmx_controls_write(vcpu);
     vmx_host_state_write();
@@ -183,8 +185,8 @@ const struct virt_ops vmx_ops = {
     .set = vmx_set,
     .skip_insn = vmx_skip_insn,
     .inject = vmx_inject,
-    .nmi_window = vmx_nmi_window,
-    .nmi_ready = vmx_nmi_ready,
+    .window = vmx_window,
+    .ready = vmx_ready,
     .flush = vmx_flush,
     .entry_failure = vmx_entry_failure,
 };

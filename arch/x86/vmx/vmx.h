@@ -67,7 +67,7 @@ uint64_t vmx_get(struct virt_vcpu *vcpu, enum vcpu_reg reg);
 void vmx_set(struct virt_vcpu *vcpu, enum vcpu_reg reg, uint64_t value);
 void vmx_skip_insn(struct virt_vcpu *vcpu, const struct vm_exit *exit);
 void vmx_inject(struct virt_vcpu *vcpu, const struct virt_event *event);
-void vmx_nmi_window(struct virt_vcpu *vcpu, bool on);
-bool vmx_nmi_ready(struct virt_vcpu *vcpu);
+void vmx_window(struct virt_vcpu *vcpu, enum event_kind kind, bool on);
+bool vmx_ready(struct virt_vcpu *vcpu, enum event_kind kind);
 
 #endif
