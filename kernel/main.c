@@ -90,6 +90,10 @@ static void config_move(const char *text)
         slice_move(&guest->initrd, text);
         slice_move(&guest->cmdline, text);
     }
+    for (uint32_t i = 0; i < config->module_count; i++) {
+        slice_move(&config->modules[i].file, text);
+        slice_move(&config->modules[i].args, text);
+    }
 }
 
 /* From here on the firmware's and the boot half's memory is out of reach. */

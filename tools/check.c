@@ -18,7 +18,7 @@
 #include "kernel/image/linux_boot.h"
 #include "kernel/plan/plan.h"
 
-#define MAX_FILES (2 * CONFIG_MAX_GUESTS)
+#define MAX_FILES (2 * CONFIG_MAX_GUESTS + CONFIG_MAX_MODULES)
 
 /* What is on the stick already, in the folder where the guests' files go. */
 #define CONFIG_ON_STICK "bulkhead.conf"
@@ -136,23 +136,43 @@ static bool check_fit(const struct checker *checker, const struct config_guest *
     return refuse_at(checker, long_cmdline ? &guest->cmdline : &guest->memory_at, &diag);
 }
 
+/* Each module is there. Each fault is told, not the first alone. */
+static bool check_modules(const struct checker *checker, const struct config_guest *guest)
+{
+    bool good = true;
+    uint32_t i;
+
+    for (i = 0; i < guest->module_count; i++) {
+        const struct slice *name = &checker->config.modules[guest->first_module + i].file;
+        struct file file;
+        struct diag diag;
+
+        if (!read_file(checker, name, &file, &diag))
+            good = refuse_at(checker, name, &diag);
+    }
+    return good;
+}
+
 /* All about one guest's files. Each fault is told, not the first alone. */
 static bool check_guest(const struct checker *checker, const struct config_guest *guest)
 {
     struct file kernel, initrd = {.size = 0};
     struct bzimage image;
     struct diag diag;
+    bool is_linux = guest->kind == KIND_LINUX || guest->kind == KIND_BY_CONTENT;
     bool good = true;
 
     if (!read_file(checker, &guest->kernel, &kernel, &diag)) {
         good = refuse_at(checker, &guest->kernel, &diag);
-    } else if (!bzimage_parse(kernel.head, kernel.head_size, kernel.size, &image, &diag)) {
+    } else if (is_linux &&
+               !bzimage_parse(kernel.head, kernel.head_size, kernel.size, &image, &diag)) {
         put_before(&diag, "kernel", &guest->kernel);
         good = refuse_at(checker, &guest->kernel, &diag);
     }
     if (guest->initrd.start != NULL && !read_file(checker, &guest->initrd, &initrd, &diag))
         good = refuse_at(checker, &guest->initrd, &diag);
-    return good && check_fit(checker, guest, &image, initrd.size);
+    good &= check_modules(checker, guest);
+    return good && (!is_linux || check_fit(checker, guest, &image, initrd.size));
 }
 
 /* Remember a name. On the stick's FAT volume, capitals do not tell two files apart. */
@@ -184,6 +204,18 @@ static bool add_file(struct checker *checker, const struct slice *name)
     return true;
 }
 
+static bool add_files(struct checker *checker, const struct config_guest *guest)
+{
+    bool good = add_file(checker, &guest->kernel);
+    uint32_t i;
+
+    if (guest->initrd.start != NULL)
+        good &= add_file(checker, &guest->initrd);
+    for (i = 0; i < guest->module_count; i++)
+        good &= add_file(checker, &checker->config.modules[guest->first_module + i].file);
+    return good;
+}
+
 static bool check_guests(struct checker *checker)
 {
     bool good = true;
@@ -193,9 +225,7 @@ static bool check_guests(struct checker *checker)
         const struct config_guest *guest = &checker->config.guests[i];
 
         good &= check_guest(checker, guest);
-        good &= add_file(checker, &guest->kernel);
-        if (guest->initrd.start != NULL)
-            good &= add_file(checker, &guest->initrd);
+        good &= add_files(checker, guest);
     }
     return good;
 }

@@ -12,7 +12,7 @@ struct state {
     const struct config_section *section; /* NULL before the first */
     struct config_target target;
     uint32_t machine_line;               /* of [machine], 0 when there was none */
-    uint32_t key_lines[CONFIG_MAX_KEYS]; /* of each key of the section, 0 when not seen */
+    struct slice heads[CONFIG_MAX_KEYS]; /* of each key of the section, line 0 when not seen */
 };
 
 static bool refuse_at(const struct state *state, const struct slice *place)
@@ -20,25 +20,33 @@ static bool refuse_at(const struct state *state, const struct slice *place)
     return diag_at(state->diag, place->line, place->column);
 }
 
-/* All keys that the section must have are there. */
+static bool refuse_missing(const struct state *state, const struct config_key *key)
+{
+    const struct slice *name = &state->target.guest->name;
+
+    diag_set(state->diag, "guest \"%.*s\" has no %s", slice_shown(name), name->start, key->name);
+    diag_hint(state->diag, "add a line such as %s = %s", key->name, key->example);
+    return refuse_at(state, name);
+}
+
+/* All keys that the section must have are there, and none that it must not have. */
 static bool end_section(const struct state *state)
 {
+    struct config_guest *guest = state->target.guest;
     size_t i;
 
     if (state->section != &config_section_guest)
         return true;
     for (i = 0; i < state->section->key_count; i++) {
         const struct config_key *key = &state->section->keys[i];
-        const struct slice *name = &state->target.guest->name;
+        bool seen = state->heads[i].line != 0;
 
-        if (!key->required || state->key_lines[i] != 0)
-            continue;
-        diag_set(state->diag, "guest \"%.*s\" has no %s", slice_shown(name), name->start,
-                 key->name);
-        diag_hint(state->diag, "add a line such as %s = %s", key->name, key->example);
-        return refuse_at(state, name);
+        if (!seen && (key->required & 1u << guest->kind) != 0)
+            return refuse_missing(state, key);
+        if (seen && (key->goes_with & 1u << guest->kind) == 0)
+            return config_refuse_kind(key, &state->heads[i], guest->kind, state->diag);
     }
-    return true;
+    return config_check_guest(guest, state->diag);
 }
 
 static bool begin_machine(struct state *state, const struct config_line *line)
@@ -56,7 +64,8 @@ static bool begin_machine(struct state *state, const struct config_line *line)
     }
     state->machine_line = line->head.line;
     state->section = &config_section_machine;
-    state->target = (struct config_target){.machine = &state->config->machine};
+    state->target =
+        (struct config_target){.config = state->config, .machine = &state->config->machine};
     return true;
 }
 
@@ -87,7 +96,7 @@ static bool begin_guest(struct state *state, const struct config_line *line)
     *guest = (struct config_guest){.name = *name, .cpus = 1, .on_crash = ON_CRASH_HALT};
     guest->cpus_at = (struct slice){.line = name->line, .column = name->column};
     state->section = &config_section_guest;
-    state->target = (struct config_target){.guest = guest};
+    state->target = (struct config_target){.config = config, .guest = guest};
     return true;
 }
 
@@ -95,7 +104,7 @@ static bool begin_section(struct state *state, const struct config_line *line)
 {
     if (!end_section(state))
         return false;
-    memset(state->key_lines, 0, sizeof(state->key_lines));
+    memset(state->heads, 0, sizeof(state->heads));
     if (slice_equal(&line->head, config_section_machine.name))
         return begin_machine(state, line);
     if (slice_equal(&line->head, config_section_guest.name))
@@ -119,13 +128,13 @@ static bool read_key(struct state *state, const struct config_line *line)
     if (number == section->key_count)
         return config_refuse_key(section, &line->head, state->diag);
     key = &section->keys[number];
-    if (state->key_lines[number] != 0) {
+    if (state->heads[number].line != 0 && !key->several) {
         diag_set(state->diag, "a second %s; the first is in line %u", key->name,
-                 state->key_lines[number]);
+                 state->heads[number].line);
         diag_hint(state->diag, "remove one of the two lines");
         return refuse_at(state, &line->head);
     }
-    state->key_lines[number] = line->head.line;
+    state->heads[number] = line->head;
     if (line->value.length == 0 && !line->quoted) {
         diag_set(state->diag, "%s has no value", key->name);
         diag_hint(state->diag, "write such as %s = %s", key->name, key->example);
@@ -162,6 +171,8 @@ bool config_parse(const char *text, size_t size, struct config *config, struct d
 
     config->machine = (struct config_machine){.console = CONSOLE_DEFAULT};
     config->guest_count = 0;
+    config->module_count = 0;
+    config->listed_count = 0;
     if (!lexer_init(&lexer, text, size, diag) || !read_lines(&state, &lexer))
         return false;
     if (config->guest_count == 0) {

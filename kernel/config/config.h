@@ -8,12 +8,35 @@
  *     console  = com1 115200       # com1 .. com4, a port such as 0x3f8, or screen; then the baud
  *                                  # rate, a divisor of 115200
  *     [guest web]
- *     cpus     = 1                 # default 1
+ *     cpus     = 2                 # default 1; see below
  *     memory   = 512M              # required: K, M or G; a multiple of 2M
+ *     kind     = linux             # linux | pvh | multiboot | flat; default: what the file is
  *     kernel   = vmlinuz           # required: a file, as seen from the config's folder
- *     initrd   = initrd.gz
- *     cmdline  = console=ttyS0
+ *     initrd   = initrd.gz         # linux and pvh
+ *     cmdline  = console=ttyS0     # all but flat
  *     on-crash = restart           # halt (default) | restart | reboot-machine
+ *     [guest kernel-of-mine]
+ *     memory   = 64M
+ *     kernel   = kernel.elf
+ *     module   = disk.img root     # pvh and multiboot: a file and its arguments; up to 8 of them
+ *     [guest blob]
+ *     memory   = 64M
+ *     kind     = flat              # bytes without a header; has to be said
+ *     kernel   = blob.bin
+ *     load     = 0x100000          # required: where in the guest's memory its first byte goes
+ *     entry    = 0x100010 64       # where it starts, in 16, 32 (default) or 64-bit mode; default:
+ *                                  # at load
+ *
+ * Processors are cores or threads of them (SMT); siblings never serve two guests:
+ *
+ *     cpus = 2          # two cores, one thread of each: the guest has them for itself, their
+ *                       # other threads stay idle, and it knows nothing of SMT
+ *     cpus = 4 smt      # all threads of as few cores as possible, siblings side by side; the guest
+ *                       # sees which are siblings
+ *     cpus = 2,3,8-11   # these pCPUs, numbered as in the plan's table, as vCPU 0, 1, 2, ...; their
+ *                       # siblings stay idle
+ *     cpus = 2,3 smt    # the same for pCPUs that may be siblings
+ *     cpus = 5-5        # this pCPU alone
  *
  * Rules of the text: ASCII, lines end with LF or CR LF, a UTF-8 mark at the start is skipped. Names
  * of sections and keys are small letters. A comment starts with a "#" at the start of a line or
@@ -25,8 +48,8 @@
  *     cmdline = "init=/bin/sh # this is passed on"
  *     cmdline = dyndbg="file a.c +p" quiet
  *
- * Each section and key may stand once, guests are told apart by their names. The time needed grows
- * with the length of the text alone, and the same text gives the same answer.
+ * Each section and key may stand once (module several times), guests are told apart by their names.
+ * The time needed grows with the length of the text alone, and the same text gives the same answer.
  */
 #ifndef BULKHEAD_KERNEL_CONFIG_CONFIG_H
 #define BULKHEAD_KERNEL_CONFIG_CONFIG_H
@@ -34,16 +57,19 @@
 #include "kernel/lib/diag.h"
 #include "kernel/lib/types.h"
 
-#define CONFIG_MAX_TEXT        KIB(256)
-#define CONFIG_MAX_LINE        2047 /* bytes without the line's end */
-#define CONFIG_MAX_GUESTS      256
-#define CONFIG_MAX_VCPUS       64 /* of one guest */
-#define CONFIG_SUPPORTED_VCPUS 1  /* of one guest, in this release */
-#define CONFIG_MAX_NAME        15 /* bytes of a guest's name: a letter, then letters, digits, - or _ */
-#define CONFIG_MAX_PATH        127  /* bytes of a file name, relative to the config's folder */
-#define CONFIG_MAX_CMDLINE     1023 /* bytes of a kernel command line */
-#define CONFIG_MIN_MEMORY      MIB(64)
-#define CONFIG_MAX_MEMORY      GIB(16384) /* so that the sum of all guests fits 64 bits by far */
+#define CONFIG_MAX_TEXT          KIB(256)
+#define CONFIG_MAX_LINE          2047 /* bytes without the line's end */
+#define CONFIG_MAX_GUESTS        256
+#define CONFIG_MAX_VCPUS         64   /* of one guest */
+#define CONFIG_MAX_PCPUS         2048 /* that lists can tell apart: 0 .. CONFIG_MAX_PCPUS - 1 */
+#define CONFIG_MAX_NAME          15 /* bytes of a guest's name: a letter, then letters, digits, - _ */
+#define CONFIG_MAX_PATH          127  /* bytes of a file name, relative to the config's folder */
+#define CONFIG_MAX_CMDLINE       1023 /* bytes of a kernel command line, or a module's arguments */
+#define CONFIG_MAX_MODULES       256  /* of all guests together */
+#define CONFIG_MAX_GUEST_MODULES 8
+#define CONFIG_MIN_MEMORY        MIB(64)
+#define CONFIG_MAX_MEMORY        GIB(16384) /* so that the sum of all guests fits 64 bits by far */
+#define CONFIG_ADDRESS_END       (UINT64_C(1) << 47) /* beyond all memory that a guest can have */
 
 /*
  * A piece of the config's text, not ended by a zero byte, printable ASCII and tabs only.
@@ -58,12 +84,21 @@ struct slice {
 
 enum config_on_crash { ON_CRASH_HALT, ON_CRASH_RESTART, ON_CRASH_REBOOT_MACHINE };
 
+/* What the kernel's file is, which decides how it is loaded and started. */
+enum config_kind { KIND_BY_CONTENT, KIND_LINUX, KIND_PVH, KIND_MULTIBOOT, KIND_FLAT };
+
 enum config_console { CONSOLE_DEFAULT, CONSOLE_PORT, CONSOLE_SCREEN };
 
 struct config_machine {
     enum config_console console;
     uint16_t console_port; /* I/O port of the UART, when console is CONSOLE_PORT (com1 = 0x3f8) */
     uint32_t console_baud; /* 0: not given, leave it as firmware set it, else 115200 */
+};
+
+/* A file that is put into the guest's memory beside its kernel. */
+struct config_module {
+    struct slice file; /* as the files below, but without blanks */
+    struct slice args; /* the rest of the value, 0 to CONFIG_MAX_CMDLINE bytes */
 };
 
 struct config_guest {
@@ -73,19 +108,35 @@ struct config_guest {
      * without empty, "." or ".." parts, without anything that FAT cannot hold.
      */
     struct slice kernel;
-    struct slice initrd;    /* start == NULL: none */
+    struct slice initrd;    /* start == NULL: none; not with KIND_MULTIBOOT, KIND_FLAT, modules */
     struct slice cmdline;   /* start == NULL: not given; may also be given and empty */
     struct slice cpus_at;   /* the value of `cpus`, for messages of the planner; when it was not
                              * given start == NULL and the place is that of the guest's name */
     struct slice memory_at; /* the value of `memory` */
-    uint32_t cpus;          /* 1 .. CONFIG_SUPPORTED_VCPUS */
+    struct slice load_at;   /* the value of `load`; start == NULL unless KIND_FLAT */
+    struct slice entry_at;  /* the value of `entry`, when it was not given that of `load` */
     uint64_t memory;        /* bytes: CONFIG_MIN_MEMORY .. CONFIG_MAX_MEMORY, multiple of 2 MiB */
+    gpa_t load;             /* KIND_FLAT: below CONFIG_ADDRESS_END, whether or not it is memory */
+    gpa_t entry;            /* KIND_FLAT: not below load, and where that mode can start */
+    uint32_t entry_bits;    /* KIND_FLAT: 16, 32 or 64; else 0 */
+    enum config_kind kind;  /* as the config says, which may be wrong of the file */
     enum config_on_crash on_crash;
+    uint32_t cpus; /* vCPUs, 1 .. CONFIG_MAX_VCPUS */
+    bool smt;      /* siblings may serve this guest together */
+    bool listed;   /* vCPU n runs on pCPU config->listed[first_listed + n] */
+    uint16_t first_listed;
+    uint16_t first_module; /* its modules: config->modules[first_module ...], in the text's order */
+    uint16_t module_count; /* 0 with KIND_LINUX and KIND_FLAT */
 };
 
+/* The guests come last: of a config that is handed on, what lies behind them is not needed. */
 struct config {
     struct config_machine machine;
     uint32_t guest_count; /* at least 1 */
+    uint32_t module_count;
+    uint32_t listed_count;
+    uint16_t listed[CONFIG_MAX_PCPUS]; /* the lists of all guests, no number twice */
+    struct config_module modules[CONFIG_MAX_MODULES];
     struct config_guest guests[CONFIG_MAX_GUESTS];
 };
 
@@ -93,7 +144,7 @@ struct config {
  * Parse and check `text` (size bytes, need not end in a zero byte). The config's slices point into
  * `text`, which must stay where it is. Returns false and a diagnosis with line and column (bytes,
  * behind a UTF-8 mark) when the text is refused; `config` is then undefined. `config` is large
- * (about 45 KiB): do not put it on a stack. Guests beyond guest_count are not written.
+ * (about 80 KiB): do not put it on a stack. What lies beyond the counts is not written.
  */
 bool config_parse(const char *text, size_t size, struct config *config, struct diag *diag);
 

@@ -4,17 +4,27 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/text.h"
 
+#define KIND(name)   (1u << KIND_##name)
+#define ANY_KIND     (KIND(BY_CONTENT) | KIND(LINUX) | KIND(PVH) | KIND(MULTIBOOT) | KIND(FLAT))
+#define WITH_INITRD  (KIND(BY_CONTENT) | KIND(LINUX) | KIND(PVH))
+#define WITH_MODULES (KIND(BY_CONTENT) | KIND(PVH) | KIND(MULTIBOOT))
+#define WITH_CMDLINE (ANY_KIND & ~KIND(FLAT))
+
 static const struct config_key machine_keys[] = {
-    {"console", config_parse_console, "com1 115200", false},
+    {"console", config_parse_console, "com1 115200", ANY_KIND, 0, false},
 };
 
 static const struct config_key guest_keys[] = {
-    {"cpus", config_parse_cpus, "1", false},
-    {"memory", config_parse_memory, "512M", true},
-    {"kernel", config_parse_kernel, "vmlinuz", true},
-    {"initrd", config_parse_initrd, "initrd.gz", false},
-    {"cmdline", config_parse_cmdline, "console=ttyS0", false},
-    {"on-crash", config_parse_on_crash, "restart", false},
+    {"cpus", config_parse_cpus, "1", ANY_KIND, 0, false},
+    {"memory", config_parse_memory, "512M", ANY_KIND, ANY_KIND, false},
+    {"kind", config_parse_kind, "flat", ANY_KIND, 0, false},
+    {"kernel", config_parse_kernel, "vmlinuz", ANY_KIND, ANY_KIND, false},
+    {"initrd", config_parse_initrd, "initrd.gz", WITH_INITRD, 0, false},
+    {"module", config_parse_module, "disk.img", WITH_MODULES, 0, true},
+    {"cmdline", config_parse_cmdline, "console=ttyS0", WITH_CMDLINE, 0, false},
+    {"load", config_parse_load, "0x100000", KIND(FLAT), KIND(FLAT), false},
+    {"entry", config_parse_entry, "0x100000 32", KIND(FLAT), 0, false},
+    {"on-crash", config_parse_on_crash, "restart", ANY_KIND, 0, false},
 };
 
 _Static_assert(ARRAY_COUNT(machine_keys) <= CONFIG_MAX_KEYS, "raise CONFIG_MAX_KEYS");
@@ -74,6 +84,28 @@ bool config_refuse_key(const struct config_section *section, const struct slice 
         else
             diag_hint(diag, "its keys are %s", list);
     }
+    return diag_at(diag, name->line, name->column);
+}
+
+bool config_refuse_kind(const struct config_key *key, const struct slice *name,
+                        enum config_kind kind, struct diag *diag)
+{
+    char list[64];
+    size_t length = 0;
+    uint32_t i;
+
+    list[0] = '\0';
+    for (i = KIND_LINUX; i <= KIND_FLAT; i++) {
+        if ((key->goes_with & 1u << i) != 0 && length < sizeof(list))
+            length += fmt_print(list + length, sizeof(list) - length, "%s%s",
+                                length > 0 ? " or " : "", config_kind_name((enum config_kind)i));
+    }
+    diag_set(diag, "%s goes with kind = %s only", key->name, list);
+    if (kind == KIND_BY_CONTENT)
+        diag_hint(diag, "add a line kind = %s, or remove this one", list);
+    else
+        diag_hint(diag, "this guest says kind = %s; remove one of the two lines",
+                  config_kind_name(kind));
     return diag_at(diag, name->line, name->column);
 }
 

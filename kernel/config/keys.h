@@ -11,7 +11,9 @@ struct config_key {
     const char *name;
     config_parse_value *parse;
     const char *example; /* a value for hints */
-    bool required;
+    uint32_t goes_with;  /* bits 1 << enum config_kind: kinds of guests that may have it */
+    uint32_t required;   /* and that must have it */
+    bool several;        /* may stand more than once */
 };
 
 struct config_section {
@@ -29,6 +31,10 @@ size_t config_find_key(const struct config_section *section, const struct slice 
 /* "unknown key", with the best hint there is. Returns false. */
 bool config_refuse_key(const struct config_section *section, const struct slice *name,
                        struct diag *diag);
+
+/* "goes with other kinds of guests only", where `name` stands. Returns false. */
+bool config_refuse_kind(const struct config_key *key, const struct slice *name,
+                        enum config_kind kind, struct diag *diag);
 
 /* "unknown section", the same way. Returns false. */
 bool config_refuse_section(const struct slice *name, struct diag *diag);

@@ -9,8 +9,7 @@
 #define UART_DIVISORS  65535
 #define MESSAGE_LENGTH 48
 
-/* Refuse the value from byte `at` on. */
-static bool refuse(const struct slice *value, size_t at, struct diag *diag)
+bool config_refuse(const struct slice *value, size_t at, struct diag *diag)
 {
     return diag_at(diag, value->line, value->column + (uint32_t)at);
 }
@@ -40,8 +39,7 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
-/* Cut `value` at its first blanks; `rest` is what follows them, empty when there are none. */
-static struct slice cut_word(const struct slice *value, struct slice *rest)
+struct slice slice_cut_word(const struct slice *value, struct slice *rest)
 {
     struct slice word = *value;
     uint32_t at = 0;
@@ -86,13 +84,13 @@ static bool parse_port(const struct slice *word, uint16_t *port, struct diag *di
                  slice_shown(word), word->start);
         if (nearest != NULL)
             diag_hint(diag, "did you mean \"%s\"?", nearest);
-        return refuse(word, 0, diag);
+        return config_refuse(word, 0, diag);
     }
     if (number == 0 || number > 0x10000 - UART_PORTS) {
         diag_set(diag, "console port %.*s is not from 0x1 to 0x%x", slice_shown(word), word->start,
                  0x10000 - UART_PORTS);
         diag_hint(diag, "com1 is 0x3f8, com2 is 0x2f8");
-        return refuse(word, 0, diag);
+        return config_refuse(word, 0, diag);
     }
     *port = (uint16_t)number;
     return true;
@@ -107,13 +105,13 @@ static bool parse_baud(const struct slice *word, uint32_t *baud, struct diag *di
     if (used != word->length) {
         diag_set(diag, "baud rate must be a number, not \"%.*s\"", slice_shown(word), word->start);
         diag_hint(diag, "write such as console = com1 115200");
-        return refuse(word, 0, diag);
+        return config_refuse(word, 0, diag);
     }
     if (number == 0 || UART_CLOCK % number != 0 || UART_CLOCK / number > UART_DIVISORS) {
         diag_set(diag, "baud rate %.*s does not divide %d", slice_shown(word), word->start,
                  UART_CLOCK);
         diag_hint(diag, "usual rates are 115200, 57600, 38400, 19200 and 9600");
-        return refuse(word, 0, diag);
+        return config_refuse(word, 0, diag);
     }
     *baud = (uint32_t)number;
     return true;
@@ -124,16 +122,16 @@ bool config_parse_console(const struct slice *value, const struct config_target 
 {
     struct config_machine *machine = target->machine;
     struct slice baud, rest;
-    struct slice where = cut_word(value, &rest);
+    struct slice where = slice_cut_word(value, &rest);
     bool screen = slice_equal(&where, "screen");
 
-    baud = cut_word(&rest, &rest);
+    baud = slice_cut_word(&rest, &rest);
     if (rest.length > 0 || (screen && baud.length > 0)) {
         const struct slice *extra = rest.length > 0 && !screen ? &rest : &baud;
 
         diag_set(diag, "unexpected \"%.*s\" behind the console", slice_shown(extra), extra->start);
         diag_hint(diag, "write such as console = com1 115200, or console = screen");
-        return refuse(extra, 0, diag);
+        return config_refuse(extra, 0, diag);
     }
     machine->console = screen ? CONSOLE_SCREEN : CONSOLE_PORT;
     if (screen)
@@ -151,12 +149,12 @@ bool config_check_name(const struct slice *name, struct diag *diag)
     if (name->length == 0) {
         diag_set(diag, "a guest needs a name");
         diag_hint(diag, "write such as [guest web]");
-        return refuse(name, 0, diag);
+        return config_refuse(name, 0, diag);
     }
     if (!is_letter(name->start[0])) {
         diag_set(diag, "a guest's name must start with a letter, not \"%c\"", name->start[0]);
         diag_hint(diag, "write such as [guest web]");
-        return refuse(name, 0, diag);
+        return config_refuse(name, 0, diag);
     }
     for (at = 1; at < name->length; at++) {
         char byte = name->start[at];
@@ -165,42 +163,14 @@ bool config_check_name(const struct slice *name, struct diag *diag)
             continue;
         diag_set(diag, "\"%c\" cannot stand in a guest's name", byte);
         diag_hint(diag, "use letters, digits, - and _");
-        return refuse(name, at, diag);
+        return config_refuse(name, at, diag);
     }
     if (name->length > CONFIG_MAX_NAME) {
         diag_set(diag, "the guest's name has %u bytes, more than %u", name->length,
                  CONFIG_MAX_NAME);
         diag_hint(diag, "it stands in front of each console line; choose a short one");
-        return refuse(name, CONFIG_MAX_NAME, diag);
+        return config_refuse(name, CONFIG_MAX_NAME, diag);
     }
-    return true;
-}
-
-bool config_parse_cpus(const struct slice *value, const struct config_target *target,
-                       struct diag *diag)
-{
-    uint64_t number;
-    size_t used;
-
-    text_number(value->start, value->length, 10, &number, &used);
-    if (used == 0 || used != value->length) {
-        diag_set(diag, "cpus must be a whole number, not \"%.*s\"", slice_shown(value),
-                 value->start);
-        diag_hint(diag, "write cpus = 1");
-        return refuse(value, 0, diag);
-    }
-    if (number == 0 || number > CONFIG_MAX_VCPUS) {
-        diag_set(diag, "cpus must be from 1 to %u, not %.*s", CONFIG_MAX_VCPUS, slice_shown(value),
-                 value->start);
-        return refuse(value, 0, diag);
-    }
-    if (number > CONFIG_SUPPORTED_VCPUS) {
-        diag_set(diag, "guests with more than one processor are not supported yet");
-        diag_hint(diag, "write cpus = 1, or leave the line out");
-        return refuse(value, 0, diag);
-    }
-    target->guest->cpus = (uint32_t)number;
-    target->guest->cpus_at = *value;
     return true;
 }
 
@@ -230,7 +200,7 @@ static bool refuse_unit(const struct slice *value, size_t used, struct diag *dia
         diag_hint(diag, "did you mean %.*sM?", slice_shown(value), value->start);
     else
         diag_hint(diag, "write such as memory = 512M");
-    return refuse(value, 0, diag);
+    return config_refuse(value, 0, diag);
 }
 
 static bool check_memory(const struct slice *value, uint64_t bytes, struct diag *diag)
@@ -241,18 +211,18 @@ static bool check_memory(const struct slice *value, uint64_t bytes, struct diag 
         diag_set(diag, "memory = %.*s is less than %uM", slice_shown(value), value->start,
                  (unsigned)(CONFIG_MIN_MEMORY / MIB(1)));
         diag_hint(diag, "stock kernels need 256M or more");
-        return refuse(value, 0, diag);
+        return config_refuse(value, 0, diag);
     }
     if (bytes > CONFIG_MAX_MEMORY) {
         diag_set(diag, "memory = %.*s is more than %uG", slice_shown(value), value->start,
                  (unsigned)(CONFIG_MAX_MEMORY / GIB(1)));
-        return refuse(value, 0, diag);
+        return config_refuse(value, 0, diag);
     }
     if (!is_aligned(bytes, PAGE_2M)) {
         diag_set(diag, "memory = %.*s is not a multiple of 2M", slice_shown(value), value->start);
         diag_hint(diag, "write %uM or %uM", (unsigned)(below / MIB(1)),
                   (unsigned)(below / MIB(1)) + 2);
-        return refuse(value, 0, diag);
+        return config_refuse(value, 0, diag);
     }
     return true;
 }
@@ -277,106 +247,6 @@ bool config_parse_memory(const struct slice *value, const struct config_target *
     return true;
 }
 
-static bool check_component(const struct slice *path, uint32_t from, uint32_t to, const char *key,
-                            struct diag *diag)
-{
-    struct slice name = {.start = path->start + from, .length = to - from};
-    char last = to > from ? path->start[to - 1] : '\0';
-
-    if (name.length == 0) {
-        diag_set(diag, "%s: a folder or file in the path has no name", key);
-        diag_hint(diag, "one \"/\" between folders, none at the end");
-        return refuse(path, from, diag);
-    }
-    if (slice_equal(&name, ".") || slice_equal(&name, "..")) {
-        diag_set(diag, "%s: \"%.*s\" cannot stand in a path", key, slice_shown(&name), name.start);
-        diag_hint(diag, "put the file beside the config or into a folder there");
-        return refuse(path, from, diag);
-    }
-    if (last == '.' || last == ' ') {
-        diag_set(diag, "%s: a name that ends with \"%c\" cannot stand on a FAT volume", key, last);
-        return refuse(path, to - 1, diag);
-    }
-    return true;
-}
-
-static bool check_path_byte(const struct slice *path, uint32_t at, const char *key,
-                            struct diag *diag)
-{
-    char byte = path->start[at];
-
-    if (byte == '\\') {
-        diag_set(diag, "%s: \"\\\" cannot stand in a path", key);
-        diag_hint(diag, "write \"/\" between folders");
-        return refuse(path, at, diag);
-    }
-    if (byte == '"' || byte == '*' || byte == ':' || byte == '<' || byte == '>' || byte == '?' ||
-        byte == '|' || byte == '\t') {
-        diag_set(diag, "%s: \"%c\" cannot stand in a file name of a FAT volume", key, byte);
-        diag_hint(diag, "rename the file");
-        return refuse(path, at, diag);
-    }
-    return true;
-}
-
-static bool check_path(const struct slice *path, const char *key, struct diag *diag)
-{
-    uint32_t from = 0;
-    uint32_t at;
-
-    if (path->length == 0) {
-        diag_set(diag, "%s has no value", key);
-        diag_hint(diag, "write the name of a file beside the config");
-        return refuse(path, 0, diag);
-    }
-    if (path->length > CONFIG_MAX_PATH) {
-        diag_set(diag, "%s: the path has %u bytes, more than %u", key, path->length,
-                 CONFIG_MAX_PATH);
-        diag_hint(diag, "choose shorter names");
-        return refuse(path, CONFIG_MAX_PATH, diag);
-    }
-    if (path->start[0] == '/') {
-        diag_set(diag, "%s: the path must not start with \"/\"", key);
-        diag_hint(diag, "name the file as seen from the config's own folder");
-        return refuse(path, 0, diag);
-    }
-    for (at = 0; at < path->length; at++) {
-        if (!check_path_byte(path, at, key, diag))
-            return false;
-        if (path->start[at] != '/')
-            continue;
-        if (!check_component(path, from, at, key, diag))
-            return false;
-        from = at + 1;
-    }
-    return check_component(path, from, path->length, key, diag);
-}
-
-bool config_parse_kernel(const struct slice *value, const struct config_target *target,
-                         struct diag *diag)
-{
-    target->guest->kernel = *value;
-    return check_path(value, "kernel", diag);
-}
-
-bool config_parse_initrd(const struct slice *value, const struct config_target *target,
-                         struct diag *diag)
-{
-    target->guest->initrd = *value;
-    return check_path(value, "initrd", diag);
-}
-
-bool config_parse_cmdline(const struct slice *value, const struct config_target *target,
-                          struct diag *diag)
-{
-    if (value->length > CONFIG_MAX_CMDLINE) {
-        diag_set(diag, "cmdline has %u bytes, more than %u", value->length, CONFIG_MAX_CMDLINE);
-        return refuse(value, CONFIG_MAX_CMDLINE, diag);
-    }
-    target->guest->cmdline = *value;
-    return true;
-}
-
 bool config_parse_on_crash(const struct slice *value, const struct config_target *target,
                            struct diag *diag)
 {
@@ -394,5 +264,5 @@ bool config_parse_on_crash(const struct slice *value, const struct config_target
              slice_shown(value), value->start);
     if (nearest != NULL)
         diag_hint(diag, "did you mean \"%s\"?", nearest);
-    return refuse(value, 0, diag);
+    return config_refuse(value, 0, diag);
 }

@@ -10,6 +10,7 @@
 
 /* Where results go: the section that is being read. The other one is NULL. */
 struct config_target {
+    struct config *config; /* for what all guests share */
     struct config_machine *machine;
     struct config_guest *guest;
 };
@@ -23,13 +24,29 @@ config_parse_value config_parse_console;
 /* of [guest NAME] */
 config_parse_value config_parse_cpus;
 config_parse_value config_parse_memory;
+config_parse_value config_parse_kind;
 config_parse_value config_parse_kernel;
 config_parse_value config_parse_initrd;
+config_parse_value config_parse_module;
 config_parse_value config_parse_cmdline;
+config_parse_value config_parse_load;
+config_parse_value config_parse_entry;
 config_parse_value config_parse_on_crash;
 
 /* Check a guest's name, the one in its section header. */
 bool config_check_name(const struct slice *name, struct diag *diag);
+
+/* For messages: the name of a kind, "" for KIND_BY_CONTENT. */
+const char *config_kind_name(enum config_kind kind);
+
+/* What must hold between a guest's values; fills in those that follow from others. */
+bool config_check_guest(struct config_guest *guest, struct diag *diag);
+
+/* Give a diagnosis that is set the place of the value's byte `at`. Returns false. */
+bool config_refuse(const struct slice *value, size_t at, struct diag *diag);
+
+/* Cut `value` at its first blanks; `rest` is what follows them, empty when there are none. */
+struct slice slice_cut_word(const struct slice *value, struct slice *rest);
 
 /* Does a slice hold this word? */
 bool slice_equal(const struct slice *slice, const char *word);

@@ -49,6 +49,65 @@ static void check_path(const struct text *text, const struct slice *path)
     PROMISE(strpbrk(name, "\\:*?\"<>|\t") == NULL);
 }
 
+static void check_kind(const struct text *text, const struct config_guest *guest)
+{
+    bool flat = guest->kind == KIND_FLAT;
+
+    PROMISE(guest->kind <= KIND_FLAT);
+    PROMISE((guest->load_at.start != NULL) == flat && (guest->entry_at.start != NULL) == flat);
+    if (!flat) {
+        PROMISE(guest->entry_bits == 0);
+        return;
+    }
+    check_slice(text, &guest->load_at, CONFIG_MAX_LINE);
+    check_slice(text, &guest->entry_at, CONFIG_MAX_LINE);
+    PROMISE(guest->load.raw <= guest->entry.raw && guest->entry.raw < CONFIG_ADDRESS_END);
+    PROMISE(guest->entry_bits == 16 || guest->entry_bits == 32 || guest->entry_bits == 64);
+    PROMISE(guest->entry_bits != 16 || guest->entry.raw < MIB(1));
+    PROMISE(guest->entry_bits != 32 || guest->entry.raw < GIB(4));
+    PROMISE(guest->initrd.start == NULL && guest->cmdline.start == NULL);
+}
+
+/* The guests' modules and lists follow one another, in the order of the guests. */
+static void check_modules(const struct text *text, const struct config *config)
+{
+    uint32_t count = 0;
+
+    PROMISE(config->module_count <= CONFIG_MAX_MODULES);
+    for (uint32_t i = 0; i < config->guest_count; i++) {
+        const struct config_guest *guest = &config->guests[i];
+
+        PROMISE(guest->module_count <= CONFIG_MAX_GUEST_MODULES);
+        PROMISE(guest->module_count == 0 || guest->first_module == count);
+        PROMISE(guest->module_count == 0 || guest->initrd.start == NULL);
+        count += guest->module_count;
+    }
+    PROMISE(count == config->module_count);
+    for (uint32_t i = 0; i < count; i++) {
+        check_path(text, &config->modules[i].file);
+        check_slice(text, &config->modules[i].args, CONFIG_MAX_CMDLINE);
+    }
+}
+
+static void check_lists(const struct config *config)
+{
+    uint32_t count = 0;
+
+    PROMISE(config->listed_count <= CONFIG_MAX_PCPUS);
+    for (uint32_t i = 0; i < config->guest_count; i++) {
+        const struct config_guest *guest = &config->guests[i];
+
+        PROMISE(!guest->listed || guest->first_listed == count);
+        count += guest->listed ? guest->cpus : 0;
+    }
+    PROMISE(count == config->listed_count);
+    for (uint32_t i = 0; i < count; i++) {
+        PROMISE(config->listed[i] < CONFIG_MAX_PCPUS);
+        for (uint32_t j = 0; j < i; j++)
+            PROMISE(config->listed[i] != config->listed[j]);
+    }
+}
+
 static void check_guest(const struct text *text, const struct config_guest *guest)
 {
     check_slice(text, &guest->name, CONFIG_MAX_NAME);
@@ -62,10 +121,11 @@ static void check_guest(const struct text *text, const struct config_guest *gues
         check_slice(text, &guest->cpus_at, CONFIG_MAX_LINE);
     PROMISE(guest->cpus_at.line >= guest->name.line);
     check_slice(text, &guest->memory_at, CONFIG_MAX_LINE);
-    PROMISE(guest->cpus >= 1 && guest->cpus <= CONFIG_SUPPORTED_VCPUS);
+    PROMISE(guest->cpus >= 1 && guest->cpus <= CONFIG_MAX_VCPUS);
     PROMISE(guest->memory >= CONFIG_MIN_MEMORY && guest->memory <= CONFIG_MAX_MEMORY);
     PROMISE(is_aligned(guest->memory, PAGE_2M));
     PROMISE(guest->on_crash <= ON_CRASH_REBOOT_MACHINE);
+    check_kind(text, guest);
 }
 
 static void check_config(const struct text *text, const struct config *config)
@@ -76,6 +136,8 @@ static void check_config(const struct text *text, const struct config *config)
     PROMISE((machine->console == CONSOLE_PORT) == (machine->console_port != 0));
     PROMISE(machine->console_baud == 0 || 115200 % machine->console_baud == 0);
     PROMISE(config->guest_count >= 1 && config->guest_count <= CONFIG_MAX_GUESTS);
+    check_modules(text, config);
+    check_lists(config);
     for (uint32_t i = 0; i < config->guest_count; i++) {
         check_guest(text, &config->guests[i]);
         for (uint32_t j = 0; j < i; j++) {

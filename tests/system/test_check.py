@@ -38,10 +38,20 @@ def kernel_image(size=64 * 1024, init_size=16 * MIB, cmdline_max=2047):
     return bytes(image)
 
 
+def multiboot_kernel():
+    """The smallest kernel with a Multiboot header that says where it goes (Multiboot 0.6.96)."""
+    flags = 1 << 16
+    header = struct.pack("<III", 0x1BADB002, flags, -(0x1BADB002 + flags) & 0xFFFFFFFF)
+    places = struct.pack("<5I", 0x100000, 0x100000, 0, 0, 0x100020)
+    return header + places + b"\xf4"  # hlt
+
+
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with a good kernel and initrd."""
+    """A folder with a good kernel of each kind and an initrd."""
     (tmp_path / "vmlinuz").write_bytes(kernel_image())
+    (tmp_path / "kernel.mb").write_bytes(multiboot_kernel())
+    (tmp_path / "flat.bin").write_bytes(b"\xf4")
     (tmp_path / "initrd.gz").write_bytes(b"\x1f\x8b" + bytes(1000))
     return tmp_path
 
@@ -85,6 +95,19 @@ def test_files_each_once(folder):
     assert result.stdout == "vmlinuz\ninitrd.gz\n"
 
 
+def test_modules_are_files(folder):
+    modules = "[guest mb]\nmemory = 64M\nkind = multiboot\nkernel = kernel.mb\n"
+    (folder / "mb.conf").write_text(modules + "module = initrd.gz a b\nmodule = flat.bin\n" + TWO)
+    result = check("--files", "mb.conf", cwd=folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "kernel.mb\ninitrd.gz\nflat.bin\nvmlinuz\n"
+
+
+def test_missing_module(folder):
+    said = refusal(folder, "[guest mb]\nmemory = 64M\nkind = pvh\nkernel = kernel.mb\nmodule = a b\n")
+    assert said.startswith('CONF:5:10: "a": No such file or directory\n')
+
+
 def test_files_of_a_bad_config(folder):
     (folder / "bad.conf").write_text(GUEST + "initrd = missing\n")
     result = check("--files", "bad.conf", cwd=folder)
@@ -111,6 +134,11 @@ def test_file_in_a_folder_beside_the_config(folder):
         (
             GUEST + "cpus = 65\n",  # a message without a hint
             "CONF:4:8: cpus must be from 1 to 64, not 65\n",
+        ),
+        (
+            GUEST + "load = 0x100000\n",
+            "CONF:4:1: load goes with kind = flat only\n"
+            "  hint: add a line kind = flat, or remove this one\n",
         ),
         (
             "[guest web]\nmemory = 512M\nkernel = none\n",

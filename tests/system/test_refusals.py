@@ -84,8 +84,9 @@ CASES = {
     ),
     "too-many-processors": (
         GUEST + "cpus = 3\n",
-        "bulkhead.conf:4:8: guests with more than one processor are not supported yet\n"
-        "  hint: write cpus = 1, or leave the line out",
+        "bulkhead.conf:4:8: guest web wants 3 processors, but only 2 of the machine's 2 are "
+        "left for it (all guests together want 3)\n"
+        "  hint: give the guests fewer processors, each needs one of its own",
     ),
     "guest-too-small": (
         GUEST.replace("64M", "2M"),

@@ -11,19 +11,27 @@
 
 #include "kernel/config/config.h"
 
-#define GUEST      "[guest web]\nmemory = 512M\nkernel = vmlinuz\n" /* three lines, complete */
-#define NO_HINT    ""
-#define HINT_NAME  "use letters, digits, - and _"
-#define HINT_GUEST "write such as [guest web]"
-#define HINT_UTF8  "save it as UTF-8 (in Notepad: Save as, Encoding: UTF-8)"
-#define HINT_ASCII "use plain letters, digits and signs, in comments too"
-#define HINT_KEY   "write key = value"
-#define HINT_REST  "a comment starts with \"#\" and a blank in front of it"
-#define HINT_FAT   "rename the file"
-#define HINT_MEM   "write such as memory = 512M"
-#define MEM_UNIT   "memory must be a whole number with K, M or G, not "
-#define CONSOLE    "console must be com1 to com4, a port such as 0x3f8, or screen, not "
-#define BAUD_RATES "usual rates are 115200, 57600, 38400, 19200 and 9600"
+#define GUEST           "[guest web]\nmemory = 512M\nkernel = vmlinuz\n" /* three lines, complete */
+#define MORE            "memory = 64M\nkernel = k\n"                     /* two lines */
+#define FLAT            GUEST "kind = flat\nload = 0x100000\n"           /* five lines, complete */
+#define MODULE          "module = m\n"
+#define NO_HINT         ""
+#define HINT_NAME       "use letters, digits, - and _"
+#define HINT_GUEST      "write such as [guest web]"
+#define HINT_UTF8       "save it as UTF-8 (in Notepad: Save as, Encoding: UTF-8)"
+#define HINT_ASCII      "use plain letters, digits and signs, in comments too"
+#define HINT_KEY        "write key = value"
+#define HINT_REST       "a comment starts with \"#\" and a blank in front of it"
+#define HINT_FAT        "rename the file"
+#define HINT_MEM        "write such as memory = 512M"
+#define MEM_UNIT        "memory must be a whole number with K, M or G, not "
+#define CONSOLE         "console must be com1 to com4, a port such as 0x3f8, or screen, not "
+#define HINT_CPUS       "write such as cpus = 2, cpus = 2 smt, or cpus = 2,3 for these very processors"
+#define CPUS_NUMBER     "cpus: a number must stand here, not "
+#define CPUS_REST(text) "unexpected \"" text "\" behind the processors"
+#define KIND            "kind must be linux, pvh, multiboot or flat, not "
+#define ADDRESS(key)    key " must be an address such as 0x100000, not "
+#define BAUD_RATES      "usual rates are 115200, 57600, 38400, 19200 and 9600"
 
 struct bad {
     const char *text;
@@ -117,7 +125,7 @@ static const struct bad bad_configs[] = {
     {"[machine]\nmemory = 512M\n", 0, 2, 1, "[machine] knows no key \"memory\"",
      "it belongs into a [guest NAME] section"},
     {"[guest web]\npriority = 9\n", 0, 2, 1, "[guest] knows no key \"priority\"",
-     "its keys are cpus, memory, kernel, initrd, cmdline, on-crash"},
+     "its keys are cpus, memory, kind, kernel, initrd, module, cmdline, load, entry, on-crash"},
     {"[machine]\nlog = x\n", 0, 2, 1, "[machine] knows no key \"log\"", "its keys are console"},
     {"[guest web]\nmemory x = 512M\n", 0, 2, 1, "[guest] knows no key \"memory x\"",
      "did you mean \"memory\"?"},
@@ -146,16 +154,105 @@ static const struct bad bad_configs[] = {
      "add a line such as memory = 512M"},
 
     /* ---- cpus ---- */
-    {GUEST "cpus = 0\n", 0, 4, 8, "cpus must be from 1 to 64, not 0", NO_HINT},
+    {GUEST "cpus = 0\n", 0, 4, 8, "cpus must be from 1 to 64, not 0",
+     "for pCPU 0 alone write cpus = 0-0"},
     {GUEST "cpus = 65\n", 0, 4, 8, "cpus must be from 1 to 64, not 65", NO_HINT},
+    {GUEST "cpus = 65 smt\n", 0, 4, 8, "cpus must be from 1 to 64, not 65", NO_HINT},
     {GUEST "cpus = 18446744073709551617\n", 0, 4, 8,
      "cpus must be from 1 to 64, not 18446744073709551617", NO_HINT},
-    {GUEST "cpus = two\n", 0, 4, 8, "cpus must be a whole number, not \"two\"", "write cpus = 1"},
-    {GUEST "cpus = 1.5\n", 0, 4, 8, "cpus must be a whole number, not \"1.5\"", "write cpus = 1"},
-    {GUEST "cpus = -1\n", 0, 4, 8, "cpus must be a whole number, not \"-1\"", "write cpus = 1"},
-    {GUEST "cpus = \"\"\n", 0, 4, 9, "cpus must be a whole number, not \"\"", "write cpus = 1"},
-    {GUEST "cpus = 2\n", 0, 4, 8, "guests with more than one processor are not supported yet",
-     "write cpus = 1, or leave the line out"},
+    {GUEST "cpus = two\n", 0, 4, 8, CPUS_NUMBER "\"two\"", HINT_CPUS},
+    {GUEST "cpus = 1.5\n", 0, 4, 9, CPUS_REST(".5"), HINT_CPUS},
+    {GUEST "cpus = -1\n", 0, 4, 8, CPUS_NUMBER "\"-1\"", HINT_CPUS},
+    {GUEST "cpus = smt\n", 0, 4, 8, CPUS_NUMBER "\"smt\"", HINT_CPUS},
+    {GUEST "cpus = \"\"\n", 0, 4, 9, CPUS_NUMBER "\"\"", HINT_CPUS},
+    {GUEST "cpus = 2smt\n", 0, 4, 9, CPUS_REST("smt"), "did you mean \"smt\"?"},
+    {GUEST "cpus = 2 SMT\n", 0, 4, 10, CPUS_REST("SMT"), "did you mean \"smt\"?"},
+    {GUEST "cpus = 2 smt smt\n", 0, 4, 10, CPUS_REST("smt smt"), HINT_CPUS},
+    {GUEST "cpus = 2 3\n", 0, 4, 10, CPUS_REST("3"), HINT_CPUS},
+    {GUEST "cpus = 2, 3 4\n", 0, 4, 13, CPUS_REST("4"), HINT_CPUS},
+    {GUEST "cpus = 2,\n", 0, 4, 10, CPUS_NUMBER "\"\"", HINT_CPUS},
+    {GUEST "cpus = 2,,3\n", 0, 4, 10, CPUS_NUMBER "\",3\"", HINT_CPUS},
+    {GUEST "cpus = ,2\n", 0, 4, 8, CPUS_NUMBER "\",2\"", HINT_CPUS},
+    {GUEST "cpus = 2, smt\n", 0, 4, 11, CPUS_NUMBER "\"smt\"", HINT_CPUS},
+    {GUEST "cpus = 2-\n", 0, 4, 10, CPUS_NUMBER "\"\"", HINT_CPUS},
+    {GUEST "cpus = 2-3-4\n", 0, 4, 11, CPUS_REST("-4"), HINT_CPUS},
+    {GUEST "cpus = 3-2\n", 0, 4, 10, "the range of pCPUs ends with 2, before it begins", NO_HINT},
+    {GUEST "cpus = 0,2048\n", 0, 4, 10, "pCPUs have numbers from 0 to 2047, not 2048", NO_HINT},
+    {GUEST "cpus = 18446744073709551617,1\n", 0, 4, 8,
+     "pCPUs have numbers from 0 to 2047, not 18446744073709551617", NO_HINT},
+    {GUEST "cpus = 2040-18446744073709551615\n", 0, 4, 13,
+     "pCPUs have numbers from 0 to 2047, not 18446744073709551615", NO_HINT},
+    {GUEST "cpus = 0-64\n", 0, 4, 10, "cpus lists more than 64 processors", NO_HINT},
+    {GUEST "cpus = 0-62 , 70,80\n", 0, 4, 18, "cpus lists more than 64 processors", NO_HINT},
+    {GUEST "cpus = 2 , 3 , 2\n", 0, 4, 16, "pCPU 2 stands twice in the list",
+     "a pCPU serves one vCPU"},
+    {GUEST "cpus = 2-5,4\n", 0, 4, 12, "pCPU 4 stands twice in the list",
+     "a pCPU serves one vCPU"},
+    {GUEST "cpus = 1,2\n[guest b]\ncpus = 9-9\n" MORE "[guest rt]\ncpus = 5,7-9\n", 0, 10, 12,
+     "pCPU 9 is in the list of guest \"b\" already, in line 6", "a pCPU serves one vCPU"},
+
+    /* ---- kind, load and entry ---- */
+    {GUEST "kind = Flat\n", 0, 4, 8, KIND "\"Flat\"", "did you mean \"flat\"?"},
+    {GUEST "kind = windows\n", 0, 4, 8, KIND "\"windows\"",
+     "of all but flat the kernel's file tells what it is: leave the line out"},
+    {GUEST "kind = flat\n", 0, 1, 8, "guest \"web\" has no load",
+     "add a line such as load = 0x100000"},
+    {GUEST "load = 0x100000\n", 0, 4, 1, "load goes with kind = flat only",
+     "add a line kind = flat, or remove this one"},
+    {GUEST "entry = 0x100000\n" GUEST, 0, 4, 1, "entry goes with kind = flat only",
+     "add a line kind = flat, or remove this one"},
+    {GUEST "  load = 0x100000\nkind = linux\n", 0, 4, 3, "load goes with kind = flat only",
+     "this guest says kind = linux; remove one of the two lines"},
+    {GUEST "kind = pvh\nentry = 0x1\n", 0, 5, 1, "entry goes with kind = flat only",
+     "this guest says kind = pvh; remove one of the two lines"},
+    {FLAT "initrd = initrd.gz\n", 0, 6, 1, "initrd goes with kind = linux or pvh only",
+     "this guest says kind = flat; remove one of the two lines"},
+    {FLAT "cmdline = \"\"\n", 0, 6, 1, "cmdline goes with kind = linux or pvh or multiboot only",
+     "this guest says kind = flat; remove one of the two lines"},
+    {FLAT "module = a\n", 0, 6, 1, "module goes with kind = pvh or multiboot only",
+     "this guest says kind = flat; remove one of the two lines"},
+    {GUEST "kind = multiboot\ninitrd = i\n", 0, 5, 1, "initrd goes with kind = linux or pvh only",
+     "this guest says kind = multiboot; remove one of the two lines"},
+    {GUEST "kind = linux\nmodule = a\nmodule = b\n", 0, 6, 1,
+     "module goes with kind = pvh or multiboot only",
+     "this guest says kind = linux; remove one of the two lines"},
+    {GUEST "kind = flat\nload = 100000\n", 0, 5, 8, ADDRESS("load") "\"100000\"", NO_HINT},
+    {GUEST "kind = flat\nload = 0x\n", 0, 5, 8, ADDRESS("load") "\"0x\"", NO_HINT},
+    {GUEST "kind = flat\nload = 0x1g\n", 0, 5, 8, ADDRESS("load") "\"0x1g\"", NO_HINT},
+    {GUEST "kind = flat\nload = 0x1000 32\n", 0, 5, 8, ADDRESS("load") "\"0x1000 32\"", NO_HINT},
+    {GUEST "kind = flat\nload = 0x800000000000\n", 0, 5, 8,
+     "load = 0x800000000000 is beyond all memory that a guest can have", NO_HINT},
+    {GUEST "kind = flat\nload = 0x10000000000001000\n", 0, 5, 8,
+     "load = 0x10000000000001000 is beyond all memory that a guest can have", NO_HINT},
+    {FLAT "entry = start\n", 0, 6, 9, ADDRESS("entry") "\"start\"", NO_HINT},
+    {FLAT "entry = 0x100000 8\n", 0, 6, 18,
+     "the mode behind entry must be 16, 32 or 64, not \"8\"",
+     "write such as entry = 0x100000 64"},
+    {FLAT "entry = 0x100000 32 64\n", 0, 6, 18,
+     "the mode behind entry must be 16, 32 or 64, not \"32 64\"",
+     "write such as entry = 0x100000 64"},
+    {FLAT "entry = 0xfffff\n", 0, 6, 9,
+     "entry 0xfffff lies in front of load 0x100000, where the kernel begins", NO_HINT},
+    {FLAT "entry = 0x100000 16\n", 0, 6, 9,
+     "16-bit code cannot start at 0x100000, only below 0x100000",
+     "another mode: entry = 0x100000 32"},
+    {FLAT "entry = 0x100000000\n", 0, 6, 9,
+     "32-bit code cannot start at 0x100000000, only below 0x100000000",
+     "another mode: entry = 0x100000000 64"},
+    {GUEST "kind = flat\nload = 0x140000000\n", 0, 5, 8,
+     "32-bit code cannot start at 0x140000000, only below 0x100000000",
+     "another mode: entry = 0x140000000 64"},
+
+    /* ---- modules ---- */
+    {GUEST "module = a\ninitrd = i\n", 0, 5, 10, "a guest has an initrd or modules, not both",
+     "write it as the first module, or as the initrd alone"},
+    {GUEST "module = \n", 0, 4, 10, "module has no value", "write such as module = disk.img"},
+    {GUEST "module = \" a\"\n", 0, 4, 11, "module has no value",
+     "write the name of a file beside the config"},
+    {GUEST "module = ok\nmodule = ../a b\n", 0, 5, 10, "module: \"..\" cannot stand in a path",
+     "put the file beside the config or into a folder there"},
+    {GUEST MODULE MODULE MODULE MODULE MODULE MODULE MODULE MODULE MODULE, 0, 12, 10,
+     "more than 8 modules for one guest", NO_HINT},
 
     /* ---- memory ---- */
     {"[guest web]\nmemory = 0M\n", 0, 2, 10, "memory = 0M is less than 64M",
@@ -325,6 +422,12 @@ static void test_overlong_pieces(void **state)
     refused("[guest web]\nkernel=", 'x', 128, "\n",
             &(struct bad){NULL, 0, 2, 135, "kernel: the path has 128 bytes, more than 127",
                           "choose shorter names"});
+    refused("[guest web]\nmodule=", 'x', 128, " a\n",
+            &(struct bad){NULL, 0, 2, 135, "module: the path has 128 bytes, more than 127",
+                          "choose shorter names"});
+    refused("[guest web]\nmodule=m ", 'x', 1024, "\n",
+            &(struct bad){NULL, 0, 2, 1033,
+                          "the module's arguments have 1024 bytes, more than 1023", NO_HINT});
     refused("[guest web]\ncmdline=\"", 'x', 1024, "\"\n",
             &(struct bad){NULL, 0, 2, 1033, "cmdline has 1024 bytes, more than 1023", NO_HINT});
 }
@@ -341,7 +444,8 @@ static void test_long_words_in_messages(void **state)
         "[guest web]\n", 'y', 2000, "=1\n",
         &(struct bad){NULL, 0, 2, 1,
                       "[guest] knows no key \"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\"",
-                      "its keys are cpus, memory, kernel, initrd, cmdline, on-crash"});
+                      "its keys are cpus, memory, kind, kernel, initrd, module, cmdline, load, "
+                      "entry, on-crash"});
     refused("[guest web]\nmemory = ", '7', 2000, "\n",
             &(struct bad){NULL, 0, 2, 10,
                           MEM_UNIT "\"777777777777777777777777777777777777777777777777\"",
@@ -370,12 +474,35 @@ static void test_one_guest_too_many(void **state)
     assert_int_equal(diag.column, 8);
 }
 
+static void test_one_module_too_many(void **state)
+{
+    size_t room = CONFIG_MAX_TEXT;
+    char *text = malloc(room);
+    size_t size = 0;
+    struct diag diag = {0};
+    unsigned i;
+
+    (void)state;
+    assert_non_null(text);
+    for (i = 0; i < CONFIG_MAX_MODULES / CONFIG_MAX_GUEST_MODULES; i++)
+        size += (size_t)snprintf(text + size, room - size, "[guest g%u]\n" MORE "%s", i,
+                                 MODULE MODULE MODULE MODULE MODULE MODULE MODULE MODULE);
+    assert_true(parse(text, size, &diag));
+    size += (size_t)snprintf(text + size, room - size, "[guest last]\n" MODULE);
+    assert_false(parse(text, size, &diag));
+    free(text);
+    assert_string_equal(diag.message, "more than 256 modules for all guests together");
+    assert_int_equal(diag.line, 32 * 11 + 2);
+    assert_int_equal(diag.column, 10);
+}
+
 /* Cut a good config anywhere: it is refused with a sentence, or still good. */
 static void test_every_truncation(void **state)
 {
     static const char text[] = "[machine]\nconsole = com1 115200\n[guest web]\nmemory = 512M\n"
                                "kernel = vmlinuz\ncmdline = \"a b\"\n[guest rt]\nmemory = 64M\n"
-                               "kernel = k\non-crash = restart\n";
+                               "kernel = k\non-crash = restart\ncpus = 2 , 4-7 smt\nkind = flat\n"
+                               "load = 0x1000\nentry = 0x1000 64\n";
     size_t size;
 
     (void)state;
@@ -385,7 +512,7 @@ static void test_every_truncation(void **state)
         if (parse(text, size, &diag))
             continue;
         assert_in_range(strlen(diag.message), 10, sizeof(diag.message) - 1);
-        assert_in_range(diag.line, 1, 11);
+        assert_in_range(diag.line, 1, 15);
         assert_in_range(diag.column, 1, 32);
     }
 }
@@ -397,6 +524,7 @@ int main(void)
         cmocka_unit_test(test_overlong_pieces),
         cmocka_unit_test(test_long_words_in_messages),
         cmocka_unit_test(test_one_guest_too_many),
+        cmocka_unit_test(test_one_module_too_many),
         cmocka_unit_test(test_every_truncation),
     };
 

@@ -11,6 +11,7 @@
 #include "kernel/config/config.h"
 
 #define GUEST "[guest web]\nmemory = 512M\nkernel = vmlinuz\n"
+#define REST  "memory = 64M\nkernel = k\n"
 
 static struct config config;
 
@@ -212,6 +213,137 @@ static void test_memory(void **state)
     }
 }
 
+static void test_cpus(void **state)
+{
+    static const struct {
+        const char *value;
+        uint32_t cpus;
+        bool smt, listed;
+        uint16_t list[4];
+    } cases[] = {
+        {"1", 1, false, false, {0}},
+        {"64", 64, false, false, {0}},
+        {"064", 64, false, false, {0}},
+        {"2 smt", 2, true, false, {0}},
+        {"2 \t smt", 2, true, false, {0}},
+        {"\" 2 smt\"", 2, true, false, {0}},
+        {"2,3", 2, false, true, {2, 3}},
+        {"3 ,\t2 , 9", 3, false, true, {3, 2, 9}},
+        {"3,2 smt", 2, true, true, {3, 2}},
+        {"4-7", 4, false, true, {4, 5, 6, 7}},
+        {"2047-2047", 1, false, true, {2047}},
+        {"9, 4 - 5 ,0 smt", 4, true, true, {9, 4, 5, 0}},
+        {"0-63", 64, false, true, {0, 1, 2, 3}},
+    };
+    char text[200];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_COUNT(cases); i++) {
+        const struct config_guest *guest = &config.guests[0];
+
+        strcpy(text, GUEST "cpus = ");
+        strcat(text, cases[i].value);
+        parse(text);
+        assert_int_equal(guest->cpus, cases[i].cpus);
+        assert_int_equal(guest->smt, cases[i].smt);
+        assert_int_equal(guest->listed, cases[i].listed);
+        assert_int_equal(config.listed_count, guest->listed ? guest->cpus : 0);
+        for (uint32_t n = 0; n < config.listed_count && n < 4; n++)
+            assert_int_equal(config.listed[guest->first_listed + n], cases[i].list[n]);
+    }
+}
+
+static void test_lists_of_several_guests(void **state)
+{
+    (void)state;
+    parse(GUEST "cpus = 2,3\n[guest b]\ncpus = 2\n" REST "[guest c]\ncpus = 0-1,4\n" REST);
+    assert_int_equal(config.listed_count, 5);
+    assert_int_equal(config.guests[0].first_listed, 0);
+    assert_false(config.guests[1].listed);
+    assert_int_equal(config.guests[2].first_listed, 2);
+    assert_int_equal(config.listed[4], 4);
+    assert_slice(&config.guests[2].cpus_at, "0-1,4", 10, 8);
+}
+
+static void test_kinds(void **state)
+{
+    static const struct {
+        const char *line;
+        enum config_kind kind;
+    } cases[] = {
+        {"", KIND_BY_CONTENT},
+        {"kind = linux", KIND_LINUX},
+        {"kind = pvh", KIND_PVH},
+        {"kind = multiboot", KIND_MULTIBOOT},
+        {"kind = flat\nload = 0x0", KIND_FLAT},
+    };
+    char text[200];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_COUNT(cases); i++) {
+        strcpy(text, GUEST);
+        strcat(text, cases[i].line);
+        parse(text);
+        assert_int_equal(config.guests[0].kind, cases[i].kind);
+        assert_int_equal(config.guests[0].entry_bits, cases[i].kind == KIND_FLAT ? 32 : 0);
+    }
+}
+
+static void test_load_and_entry(void **state)
+{
+    static const struct {
+        const char *lines;
+        uint64_t load, entry;
+        uint32_t bits;
+    } cases[] = {
+        {"load = 0x100000", 0x100000, 0x100000, 32},
+        {"entry = 0x100010\nload = 0x100000", 0x100000, 0x100010, 32},
+        {"load = 0x7c00\nentry = 0x7c00 16", 0x7c00, 0x7c00, 16},
+        {"load = 0x0\nentry = 0xFffF0 16", 0, 0xffff0, 16},
+        {"load = 0x1\nentry = 0xffffffff 32", 1, 0xffffffff, 32},
+        {"load = 0x100000000\nentry = 0x7fffffffffff \t 64", GIB(4), 0x7fffffffffff, 64},
+    };
+    char text[200];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_COUNT(cases); i++) {
+        const struct config_guest *guest = &config.guests[0];
+
+        strcpy(text, GUEST "kind = flat\n");
+        strcat(text, cases[i].lines);
+        parse(text);
+        assert_int_equal(guest->load.raw, cases[i].load);
+        assert_int_equal(guest->entry.raw, cases[i].entry);
+        assert_int_equal(guest->entry_bits, cases[i].bits);
+    }
+    parse(GUEST "kind = flat\nload = 0x1000\n");
+    assert_slice(&config.guests[0].load_at, "0x1000", 5, 8);
+    assert_slice(&config.guests[0].entry_at, "0x1000", 5, 8);
+    parse(GUEST "kind = flat\nload = 0x1000\nentry = 0x1000 64");
+    assert_slice(&config.guests[0].entry_at, "0x1000 64", 6, 9);
+}
+
+static void test_modules(void **state)
+{
+    (void)state;
+    parse(GUEST "module = disk.img root  ro # c\nmodule=b/c\n[guest b]\n" REST
+                "kind = multiboot\nmodule = \"m # a \"\n[guest c]\n" REST);
+    assert_int_equal(config.module_count, 3);
+    assert_int_equal(config.guests[0].first_module, 0);
+    assert_int_equal(config.guests[0].module_count, 2);
+    assert_slice(&config.modules[0].file, "disk.img", 4, 10);
+    assert_slice(&config.modules[0].args, "root  ro", 4, 19);
+    assert_slice(&config.modules[1].file, "b/c", 5, 8);
+    assert_slice(&config.modules[1].args, "", 5, 11);
+    assert_int_equal(config.guests[1].first_module, 2);
+    assert_int_equal(config.guests[1].module_count, 1);
+    assert_slice(&config.modules[2].args, "# a ", 10, 13);
+    assert_int_equal(config.guests[2].module_count, 0);
+}
+
 static void test_on_crash(void **state)
 {
     (void)state;
@@ -267,7 +399,10 @@ int main(void)
         cmocka_unit_test(test_cr_lf_and_mark), cmocka_unit_test(test_blanks_and_comments),
         cmocka_unit_test(test_quotes),         cmocka_unit_test(test_console),
         cmocka_unit_test(test_memory),         cmocka_unit_test(test_on_crash),
-        cmocka_unit_test(test_limits),         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_cpus),           cmocka_unit_test(test_lists_of_several_guests),
+        cmocka_unit_test(test_kinds),          cmocka_unit_test(test_load_and_entry),
+        cmocka_unit_test(test_modules),        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
