@@ -15,7 +15,7 @@ CACHE    ?= $(or $(BULKHEAD_CACHE),.cache)
 # Shows what is being made; with V=1, the command.
 Q = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo '  $@';))
 
-.PHONY: all run fetch test unit unit-programs fuzz fuzz-programs check bench coverage clean help FORCE
+.PHONY: all run fetch test unit unit-programs fuzz fuzz-programs check bench plan-scale coverage clean help FORCE
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -29,6 +29,7 @@ help:
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS'
 	@echo 'make coverage   line coverage report in $(BUILD)/coverage'
 	@echo 'make bench      the table of measured costs'
+	@echo 'make plan-scale how long the planner takes for large machines'
 	@echo 'make clean      remove $(BUILD); what was fetched or built once stays in $(CACHE)'
 	@echo
 	@echo 'Variables, and what they are now:'
@@ -189,6 +190,17 @@ $(BUILD)/host/%.o: %.c
 
 $(BUILD)/host/check: $(HOST_OBJS)
 	$(Q)$(CC) $(HOST_CFLAGS) $(HOST_OBJS) -o $@
+
+# The planner's time for large machines, printed.
+PLAN_SCALE_OBJS := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SRCS) tests/bench/plan_scale.c)
+
+$(BUILD)/host/tests/bench/plan_scale.o: $(BUILD)/flags/host
+
+$(BUILD)/host/plan_scale: $(PLAN_SCALE_OBJS)
+	$(Q)$(CC) $(HOST_CFLAGS) $(PLAN_SCALE_OBJS) -o $@
+
+plan-scale: $(BUILD)/host/plan_scale
+	@$<
 
 # ---- unit tests -----------------------------------------------------------------------------------
 UNIT_DIR   := $(BUILD)/unit-$(notdir $(CC))

@@ -8,7 +8,7 @@
 
 #include "kernel/lib/types.h"
 
-#define HARDWARE_MAX_CPUS   1024
+#define HARDWARE_MAX_CPUS   2048
 #define HARDWARE_MAX_RANGES 512
 
 #define HARDWARE_ADDRESS_END (UINT64_C(1) << 52) /* no processor has more physical addresses */

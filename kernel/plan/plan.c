@@ -161,10 +161,14 @@ static bool check_memory(struct plan_work *work)
 
 static bool comes_before(const struct config_guest *a, const struct config_guest *b)
 {
+    if (a->listed != b->listed) {
+        return a->listed;
+    }
     return a->cpus != b->cpus ? a->cpus > b->cpus : a->memory > b->memory;
 }
 
-/* Large guests first, as the small ones still fit into what they leave. */
+/* Guests whose processors say which memory is near; then large ones, as the small ones still fit
+ * into what they leave. */
 static void sort_guests(const struct config *config, uint16_t *order)
 {
     for (uint32_t i = 0; i < config->guest_count; i++) {
@@ -180,7 +184,9 @@ static void sort_guests(const struct config *config, uint16_t *order)
 /* Everything free. */
 static bool start_over(struct plan_work *work)
 {
-    cpus_init(work);
+    if (!cpus_start(work)) {
+        return false;
+    }
     if (!pool_init(work)) {
         return diag_set(work->diag, "free memory is in more than %d pieces", PLAN_MAX_FREE);
     }
@@ -273,6 +279,7 @@ bool plan_build(const struct config *config, const struct hardware *hardware,
     }
     memset(plan, 0, sizeof(*plan));
     plan->guest_count = config->guest_count;
+    cpus_sort(&work);
     /* Memory twice: a wish beyond all bounds is the guest's fault, not that of its tables. */
     return start_over(&work) && cpus_check(&work) && check_memory(&work) &&
            place_host(&work, needs) && check_memory(&work) && place(&work, needs) &&

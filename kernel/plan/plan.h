@@ -34,7 +34,9 @@ struct plan_range {
 struct plan_guest {
     uint32_t first_cpu; /* its vCPU n runs on hardware CPU plan->cpus[first_cpu + n] */
     uint32_t cpu_count;
-    uint32_t first_range; /* its ranges, sorted by GPA: plan->ranges[first_range ...] */
+    uint32_t threads_per_core; /* vCPUs n * threads .. are all threads of one core, for each n; 1
+                                * when that is not so for all of them. A power of two */
+    uint32_t first_range;      /* its ranges, sorted by GPA: plan->ranges[first_range ...] */
     uint32_t range_count;
     uint32_t table_pages; /* 4 KiB pages that its EPT/NPT needs, to map these ranges and no more */
 };
@@ -73,9 +75,10 @@ struct plan {
  * Pure: the same input gives the same plan. Returns false and a diagnosis (with the config's line
  * where one line is to blame) when config and hardware do not fit.
  *
- * Rules: whole cores, SMT siblings never serve two guests; memory in 2 MiB pieces, 1 GiB aligned
- * where that is possible and useful, from as few ranges and as near (NUMA) as possible, never below
- * 1 MiB; the hypervisor's own memory first.
+ * Rules: whole cores, SMT siblings never serve two guests; one thread of each core, unless the
+ * guest says smt, then as many as it can use; lists come first and as they are; memory in 2 MiB
+ * pieces, 1 GiB aligned where that is possible and useful, from as few ranges and as near (NUMA) as
+ * possible, never below 1 MiB; the hypervisor's own memory first.
  */
 bool plan_build(const struct config *config, const struct hardware *hardware,
                 const struct plan_needs *needs, struct plan *plan, struct diag *diag);

@@ -12,10 +12,10 @@ struct plan_work {
     struct plan *plan;
     struct diag *diag;
     uint16_t sorted[HARDWARE_MAX_CPUS]; /* indexes into hardware->cpus by node, core, thread */
-    bool taken[HARDWARE_MAX_CPUS];      /* sorted[i] serves a guest, or a sibling of it does */
-    bool ignore_nodes;                  /* the machine counts as one node */
-    bool ignore_1g;                     /* do not align to 1 GiB */
-    uint32_t host_node;                 /* on which the hypervisor's memory is */
+    uint16_t owner[HARDWARE_MAX_CPUS]; /* of hardware->cpus[i]: 0, or 1 + the guest with its core */
+    bool ignore_nodes;                 /* the machine counts as one node */
+    bool ignore_1g;                    /* do not align to 1 GiB */
+    uint32_t host_node;                /* on which the hypervisor's memory is */
 };
 
 /* For "guest %.*s" in messages. */
@@ -23,27 +23,43 @@ struct plan_work {
 
 /* ---- cpus.c: processors ---- */
 
-/* Sort the machine's processors into cores; all are free. */
-void cpus_init(struct plan_work *work);
+/* Sort the machine's processors into cores. */
+void cpus_sort(struct plan_work *work);
 
 /*
- * Do the guests' processors fit at all? Returns false and a diagnosis that names the first guest
- * (in the config's order) that goes without.
+ * Do the processors of guests without a list fit at all? Right behind cpus_start(). Returns false
+ * and a diagnosis that names the first guest (in the config's order) that goes without.
  */
 bool cpus_check(struct plan_work *work);
 
 /*
  * Give the guest whole cores, of one node where there is one with room; among those prefer one that
- * has its memory free, then the fullest. Sets *node to where its memory should come from. Returns
- * false (no diagnosis) when there are not enough cores left.
+ * has its memory free, then the fullest. A guest with a list has them already. Sets *node to where
+ * its memory should come from. Returns false (no diagnosis) when there are not enough cores left.
  */
 bool cpus_take(struct plan_work *work, uint32_t guest, uint32_t *node);
 
-/* Put what nobody got behind the guests' processors in plan->cpus. */
+/* Put what nobody got behind the guests' processors in plan->cpus, and tell of their threads. */
 void cpus_finish(struct plan_work *work);
 
 /* Are two processors (indexes into hardware->cpus) threads of one core? */
 bool cpus_same_core(const struct hardware *hardware, uint32_t a, uint32_t b);
+
+/* The number of threads of the core that begins at sorted[at]. */
+uint32_t cpus_core_threads(const struct plan_work *work, uint32_t at);
+
+/*
+ * For threads_per_core: the guest has got a core, of which `given` of `threads` threads serve it.
+ */
+void cpus_note_core(struct plan_guest *place, uint32_t given, uint32_t threads);
+
+/* ---- lists.c: processors of guests that list them ---- */
+
+/*
+ * Free all processors, then give the guests with a list what they list, and the rest of these
+ * cores to nobody. Returns false and a diagnosis when a list cannot be had.
+ */
+bool cpus_start(struct plan_work *work);
 
 /* ---- memory.c: the pool of free memory, plan->free ---- */
 

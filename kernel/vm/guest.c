@@ -70,14 +70,15 @@ static struct cpuid_regs host_cpuid(void *context, uint32_t leaf, uint32_t suble
     return (struct cpuid_regs){regs.eax, regs.ebx, regs.ecx, regs.edx};
 }
 
-static void vcpu_create(struct guest *guest, uint32_t id, struct cpu *cpu)
+static void vcpu_create(struct guest *guest, uint32_t id, struct cpu *cpu,
+                        uint32_t threads_per_core)
 {
     struct vcpu *vcpu = &guest->vcpus[id];
     struct cpuid_source host = {.read = host_cpuid};
     struct cpuid_guest shown = {
         .vcpu = id,
         .vcpu_count = guest->vcpu_count,
-        .threads_per_core = 1,
+        .threads_per_core = threads_per_core,
         .tsc_khz = (uint32_t)tsc_khz(),
         .phys_bits = rights.phys_bits,
         .counter_kinds = STAT_KINDS,
@@ -114,7 +115,8 @@ static void guest_create(struct guest *guest, const struct guest_sources *from)
     guest->vcpu_count = planned->cpu_count;
     guest->vcpus = host_alloc(guest->vcpu_count * sizeof(struct vcpu), 64);
     for (uint32_t i = 0; i < guest->vcpu_count; i++)
-        vcpu_create(guest, i, cpu_at(plan->cpus[planned->first_cpu + i]));
+        vcpu_create(guest, i, cpu_at(plan->cpus[planned->first_cpu + i]),
+                    planned->threads_per_core);
 }
 
 void guests_create(const struct guest_sources *sources)

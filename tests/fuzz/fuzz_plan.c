@@ -6,7 +6,8 @@
  *   flags (bit 0: 1 GiB pages, bits 2..1: smt_shift, bits 4..3: needs), then
  *   number of processor groups, each: first APIC id (2), count, node
  *   number of ranges, each: base / 1 KiB (4), size / 256 (4), kind and node
- *   the rest, each a guest: processors, memory in 2 MiB (2)
+ *   the rest, each a guest: processors and, in the upper bits, whether it says smt and lists
+ *   them; memory in 2 MiB (2); for a list the first of each run of up to eight (2)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,13 +61,31 @@ static void read_memory(struct cursor *at)
     }
 }
 
+/* Numbers may stand twice, or be of no processor. */
+static void read_list(struct cursor *at, struct config_guest *guest)
+{
+    uint32_t number = 0;
+
+    guest->first_listed = (uint16_t)wishes.listed_count;
+    guest->listed = wishes.listed_count + guest->cpus <= CONFIG_MAX_PCPUS;
+    for (uint32_t i = 0; i < guest->cpus && guest->listed; i++) {
+        number = i % 8 == 0 ? cursor_u16(at) % (CONFIG_MAX_PCPUS + 1) : number + 1;
+        wishes.listed[wishes.listed_count++] = (uint16_t)number;
+    }
+}
+
 static void read_guests(struct cursor *at)
 {
     while (cursor_left(at) > 0 && wishes.guest_count < CONFIG_MAX_GUESTS) {
         struct config_guest *guest = &wishes.guests[wishes.guest_count++];
+        uint32_t cpus = cursor_u8(at);
         guest->name = (struct slice){.start = "guest", .length = 5};
-        guest->cpus = cursor_u8(at) % (CONFIG_MAX_VCPUS + 2);
+        guest->cpus = cpus < 128 ? cpus % (CONFIG_MAX_VCPUS + 2) : cpus % 32;
+        guest->smt = (cpus & 64) != 0;
         guest->memory = (uint64_t)(cursor_u16(at) % 8192) * PAGE_2M;
+        if ((cpus & 160) == 160) {
+            read_list(at, guest);
+        }
     }
 }
 

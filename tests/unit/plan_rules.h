@@ -98,6 +98,78 @@ static inline const char *rules_of_ranges(const struct plan *p, const struct pla
     return memory == 0 ? NULL : "a guest's memory is not complete";
 }
 
+static inline bool rules_same_core(const struct hardware *hardware, uint32_t a, uint32_t b)
+{
+    return hardware->cpus[a].apic_id >> hardware->smt_shift ==
+               hardware->cpus[b].apic_id >> hardware->smt_shift &&
+           hardware->cpus[a].node == hardware->cpus[b].node;
+}
+
+static inline uint32_t rules_threads(const struct hardware *hardware, uint32_t cpu)
+{
+    uint32_t threads = 0;
+
+    for (uint32_t i = 0; i < hardware->cpu_count; i++) {
+        threads += rules_same_core(hardware, cpu, i);
+    }
+    return threads;
+}
+
+/* What threads_per_core must be: all threads of each of the guest's cores, side by side, or 1. */
+static inline uint32_t rules_uniform(const struct hardware *hardware, const uint16_t *cpus,
+                                     uint32_t count)
+{
+    uint32_t threads = rules_threads(hardware, cpus[0]);
+
+    if (count % threads != 0 || (threads & (threads - 1)) != 0) {
+        return 1;
+    }
+    for (uint32_t i = 0; i < count; i += threads) {
+        if (rules_threads(hardware, cpus[i]) != threads) {
+            return 1;
+        }
+        for (uint32_t j = i; j < i + threads; j++) {
+            if (!rules_same_core(hardware, cpus[i], cpus[j])) {
+                return 1;
+            }
+        }
+    }
+    return threads;
+}
+
+/* What a guest says of its processors is what it gets. */
+static inline const char *rules_of_wish(const struct plan_guest *guest, const uint16_t *cpus,
+                                        const struct hardware *hardware,
+                                        const struct config *config,
+                                        const struct config_guest *wish)
+{
+    uint32_t cores = 0;
+
+    if (guest->cpu_count != wish->cpus) {
+        return "a guest has not the processors that it wants";
+    }
+    for (uint32_t i = 0; i < guest->cpu_count; i++) {
+        bool known = false;
+        if (wish->listed && cpus[i] != config->listed[wish->first_listed + i]) {
+            return "a guest has not the processors that it lists";
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            known = known || rules_same_core(hardware, cpus[i], cpus[j]);
+        }
+        cores += !known;
+        if (known && !wish->listed && !rules_same_core(hardware, cpus[i], cpus[i - 1])) {
+            return "siblings are not side by side";
+        }
+    }
+    if (!wish->smt && cores != guest->cpu_count) {
+        return "a guest has siblings and did not say smt";
+    }
+    if (guest->threads_per_core != rules_uniform(hardware, cpus, guest->cpu_count)) {
+        return "threads_per_core is wrong";
+    }
+    return NULL;
+}
+
 /* Each processor once; no core with two guests. */
 static inline const char *rules_of_cpus(const struct plan *p, const struct hardware *hardware,
                                         const struct config *config)
@@ -107,17 +179,19 @@ static inline const char *rules_of_cpus(const struct plan *p, const struct hardw
 
     memset(owner, 0, sizeof(owner));
     for (uint32_t i = 0; i < p->guest_count; i++) {
-        if (p->guests[i].cpu_count != config->guests[i].cpus) {
-            return "a guest has not the processors that it wants";
-        }
-        used += p->guests[i].cpu_count;
+        const uint16_t *cpus = &p->cpus[p->guests[i].first_cpu];
         for (uint32_t cpu = 0; cpu < p->guests[i].cpu_count; cpu++) {
-            uint32_t index = p->cpus[p->guests[i].first_cpu + cpu];
-            if (index >= hardware->cpu_count || owner[index] != 0) {
+            if (cpus[cpu] >= hardware->cpu_count || owner[cpus[cpu]] != 0) {
                 return "a processor serves twice";
             }
-            owner[index] = i + 1;
+            owner[cpus[cpu]] = i + 1;
         }
+        const char *broken =
+            rules_of_wish(&p->guests[i], cpus, hardware, config, &config->guests[i]);
+        if (broken != NULL) {
+            return broken;
+        }
+        used += p->guests[i].cpu_count;
     }
     if (p->cpus_used != used || p->cpu_count != hardware->cpu_count) {
         return "the numbers of processors are wrong";
@@ -130,10 +204,8 @@ static inline const char *rules_of_cpus(const struct plan *p, const struct hardw
     }
     for (uint32_t a = 0; a < hardware->cpu_count; a++) {
         for (uint32_t b = 0; b < a; b++) {
-            bool same = hardware->cpus[a].apic_id >> hardware->smt_shift ==
-                            hardware->cpus[b].apic_id >> hardware->smt_shift &&
-                        hardware->cpus[a].node == hardware->cpus[b].node;
-            if (same && owner[a] != owner[b] && owner[a] != UINT32_MAX && owner[b] != UINT32_MAX) {
+            if (rules_same_core(hardware, a, b) && owner[a] != owner[b] && owner[a] != UINT32_MAX &&
+                owner[b] != UINT32_MAX) {
                 return "two guests share a core";
             }
         }

@@ -50,7 +50,7 @@ static inline void add_range_of(enum hardware_memory kind, uint64_t base, uint64
 }
 
 /* A guest whose `cpus` stands in line 10 * number + 1 and `memory` in the next. */
-static inline void add_guest(const char *name, uint32_t cpus, uint64_t memory)
+static inline struct config_guest *add_guest(const char *name, uint32_t cpus, uint64_t memory)
 {
     uint32_t line = 10 * (wishes.guest_count + 1);
 
@@ -61,7 +61,23 @@ static inline void add_guest(const char *name, uint32_t cpus, uint64_t memory)
         .cpus = cpus,
         .memory = memory,
     };
+    return &wishes.guests[wishes.guest_count - 1];
 }
+
+/* A guest that lists its pCPUs. */
+static inline struct config_guest *add_listing(const char *name, const uint16_t *list,
+                                               uint32_t count)
+{
+    struct config_guest *guest = add_guest(name, count, MIB(2));
+
+    guest->listed = true;
+    guest->first_listed = (uint16_t)wishes.listed_count;
+    memcpy(&wishes.listed[wishes.listed_count], list, count * sizeof(list[0]));
+    wishes.listed_count += count;
+    return guest;
+}
+
+#define LIST(...) (const uint16_t[]){__VA_ARGS__}, ARRAY_COUNT(((const uint16_t[]){__VA_ARGS__}))
 
 /* Four cores without SMT, 4 GiB of free memory from 4 GiB on, reserved things below. */
 static inline void small_machine(void)

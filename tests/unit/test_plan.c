@@ -8,51 +8,8 @@
 
 #include <cmocka.h>
 #include <stdio.h>
-#include <time.h>
 
-#include "tests/unit/plan_rules.h"
-#include "tests/unit/plan_world.h"
-
-static char table[64 * 1024];
-
-static void keep_line(void *context, const char *text)
-{
-    (void)context;
-    assert_true(strlen(text) < 100);
-    strcat(table, text);
-    strcat(table, "\n");
-}
-
-static void print_plan(void)
-{
-    table[0] = '\0';
-    plan_print(&plan, &wishes, &machine, keep_line, NULL);
-}
-
-static void build_and_check(void)
-{
-    if (!build()) {
-        fail_msg("refused: %s", diag.message);
-    }
-    const char *broken = plan_broken_rule(&plan, &wishes, &machine, &small_needs);
-    if (broken != NULL) {
-        print_plan();
-        fail_msg("%s\n%s", broken, table);
-    }
-}
-
-static const struct plan_range *range_of(uint32_t guest, uint32_t range)
-{
-    assert_true(range < plan.guests[guest].range_count);
-    return &plan.ranges[plan.guests[guest].first_range + range];
-}
-
-static uint32_t cpu_of(uint32_t guest, uint32_t vcpu)
-{
-    return plan.cpus[plan.guests[guest].first_cpu + vcpu];
-}
-
-/* ---- processors ---- */
+#include "tests/unit/plan_check.h"
 
 static void test_two_guests(void **state)
 {
@@ -83,140 +40,6 @@ static void test_same_input_same_plan(void **state)
     memset(&plan, 0, sizeof(plan));
     build_and_check();
     assert_memory_equal(&plan, &first, sizeof(plan));
-}
-
-static void smt_machine(void)
-{
-    small_machine();
-    machine.cpu_count = 0;
-    machine.smt_shift = 1;
-    add_cores(0, 4, 2);
-    add_cores(1, 4, 2);
-    add_range_of(MEMORY_FREE, GIB(8), GIB(4), 1);
-}
-
-static void test_smt_siblings_stay_together(void **state)
-{
-    (void)state;
-    smt_machine();
-    add_guest("web", 1, MIB(64));
-    add_guest("rt", 3, GIB(3) + MIB(512));
-    build_and_check();
-    print_plan();
-    assert_string_equal(
-        table, "guest            pCPUs                   memory                        devices\n"
-               "web              4                           64 MiB at 0x2200000       none\n"
-               "rt               0-2                       3072 MiB at 0x100000000     none\n"
-               "                                            512 MiB at 0x1c0000000\n"
-               "(hypervisor)                                392 KiB at 0x2000000\n"
-               "left over        6-15                      4638 MiB in 3 pieces\n"
-               "idle siblings    3,5\n");
-}
-
-static void test_threads_listed_apart(void **state)
-{
-    (void)state;
-    /* Firmware lists the first threads of all cores, then the second ones. */
-    small_machine();
-    machine.smt_shift = 1;
-    for (uint32_t i = 0; i < 4; i++) {
-        machine.cpus[i].apic_id = (i % 2) * 2 + i / 2; /* cores 0 1 0 1 */
-    }
-    add_guest("a", 2, MIB(2));
-    add_guest("b", 2, MIB(2));
-    build_and_check();
-    assert_int_equal(cpu_of(0, 0), 0);
-    assert_int_equal(cpu_of(0, 1), 2);
-    assert_int_equal(cpu_of(1, 0), 1);
-    assert_int_equal(cpu_of(1, 1), 3);
-}
-
-static void test_hybrid_machine_wastes_nothing(void **state)
-{
-    (void)state;
-    /* Two cores with two threads, two with one: 6 processors, all of them asked for. */
-    small_machine();
-    machine.cpu_count = 0;
-    machine.smt_shift = 1;
-    add_cores(0, 2, 2);
-    add_cores(0, 2, 1);
-    add_guest("one", 1, MIB(2));
-    add_guest("two", 2, MIB(2));
-    add_guest("three", 3, MIB(2));
-    build_and_check();
-    assert_int_equal(plan.cpus_used, 6);
-}
-
-static void test_one_node_where_possible(void **state)
-{
-    (void)state;
-    smt_machine();
-    add_guest("small", 6, MIB(512));
-    add_guest("large", 8, GIB(1));
-    build_and_check();
-    /* The large one first: it fills node 0, the other goes to node 1 with its memory. */
-    for (uint32_t i = 0; i < 8; i++) {
-        assert_int_equal(machine.cpus[cpu_of(1, i)].node, 0);
-    }
-    for (uint32_t i = 0; i < 6; i++) {
-        assert_int_equal(machine.cpus[cpu_of(0, i)].node, 1);
-    }
-    assert_int_equal(range_of(0, 0)->hpa.raw, GIB(8));
-    assert_int_equal(range_of(1, 0)->hpa.raw, GIB(4));
-}
-
-static void test_node_with_memory_is_preferred(void **state)
-{
-    (void)state;
-    smt_machine();
-    machine.ranges[machine.range_count - 1].size = GIB(64);
-    add_guest("db", 2, GIB(32));
-    build_and_check();
-    assert_int_equal(machine.cpus[cpu_of(0, 0)].node, 1);
-    assert_int_equal(range_of(0, 0)->hpa.raw, GIB(8));
-}
-
-static void test_guest_larger_than_a_node(void **state)
-{
-    (void)state;
-    smt_machine();
-    add_guest("small", 2, MIB(512));
-    add_guest("large", 10, GIB(6));
-    build_and_check();
-    assert_int_equal(plan.guests[1].cpu_count, 10);
-    /* All of its own node first, then the other's. */
-    assert_int_equal(range_of(1, 0)->hpa.raw, GIB(4));
-    assert_int_equal(range_of(1, 1)->gpa.raw, GIB(4));
-}
-
-static void test_nodes_give_way_to_cores(void **state)
-{
-    (void)state;
-    /* Node 0 has cores of two threads, node 1 of one. Served node by node, c would go without. */
-    small_machine();
-    machine.cpu_count = 0;
-    machine.smt_shift = 1;
-    add_cores(0, 3, 2);
-    add_cores(1, 3, 1);
-    add_guest("a", 3, MIB(2));
-    add_guest("b", 3, MIB(2));
-    add_guest("c", 3, MIB(2));
-    build_and_check();
-    assert_int_equal(plan.cpus_used, 9);
-}
-
-static void test_bogus_core_of_many_threads(void **state)
-{
-    (void)state;
-    small_machine();
-    machine.cpu_count = 0;
-    add_cores(0, 20, 1);
-    machine.smt_shift = 31;
-    add_guest("a", 8, MIB(2));
-    build_and_check();
-    print_plan();
-    assert_non_null(strstr(table, "left over                "));
-    assert_non_null(strstr(table, "idle siblings    8-19\n"));
 }
 
 /* ---- memory ---- */
@@ -439,7 +262,7 @@ static void test_long_lists_are_cut(void **state)
                                   "                 77,79\n"));
     /* One guest with all the fragments. */
     wishes.guest_count = 0;
-    add_guest("a-name-as-long-", 64, MIB(120));
+    add_guest("a-name-as-long-", 64, MIB(120))->smt = true;
     build_and_check();
     print_plan();
     assert_string_equal(
@@ -474,49 +297,11 @@ static void test_scattered_processors_are_cut(void **state)
     assert_non_null(strstr(idle, "\n                 ...\n"));
 }
 
-/* ---- a machine as large as they come ---- */
-
-static void test_large_machine_is_quick(void **state)
-{
-    (void)state;
-    world_reset();
-    machine.smt_shift = 1;
-    for (uint32_t node = 0; node < 8; node++) {
-        add_cores(node, 64, 2);
-    }
-    /* 12 TiB in 200 ranges. */
-    for (uint32_t i = 0; i < 200; i++) {
-        uint64_t size = GIB(12288) / 200 / PAGE_2M * PAGE_2M;
-        add_range_of(MEMORY_FREE, GIB(4) + i * (size + MIB(16)), size, i / 25);
-    }
-    machine.page_1g = true;
-    for (uint32_t i = 0; i < 256; i++) {
-        add_guest("guest", 1 + i % 3, GIB(40) + MIB(2) * i);
-    }
-    clock_t start = clock();
-    bool built = build();
-    double ms = (double)(clock() - start) * 1e3 / CLOCKS_PER_SEC;
-    if (!built) {
-        fail_msg("refused: %s", diag.message);
-    }
-    print_message("1024 processors, 256 guests, 200 ranges: %.1f ms\n", ms);
-    assert_true(ms < 50);
-    build_and_check();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_guests),
         cmocka_unit_test(test_same_input_same_plan),
-        cmocka_unit_test(test_smt_siblings_stay_together),
-        cmocka_unit_test(test_threads_listed_apart),
-        cmocka_unit_test(test_hybrid_machine_wastes_nothing),
-        cmocka_unit_test(test_one_node_where_possible),
-        cmocka_unit_test(test_node_with_memory_is_preferred),
-        cmocka_unit_test(test_guest_larger_than_a_node),
-        cmocka_unit_test(test_nodes_give_way_to_cores),
-        cmocka_unit_test(test_bogus_core_of_many_threads),
         cmocka_unit_test(test_hole_splits_memory),
         cmocka_unit_test(test_1g_alignment_skips_the_start),
         cmocka_unit_test(test_no_alignment_without_1g_pages),
@@ -532,7 +317,6 @@ int main(void)
         cmocka_unit_test(test_neighbouring_ranges_are_one),
         cmocka_unit_test(test_long_lists_are_cut),
         cmocka_unit_test(test_scattered_processors_are_cut),
-        cmocka_unit_test(test_large_machine_is_quick),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

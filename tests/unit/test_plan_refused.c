@@ -64,23 +64,86 @@ static void test_processors_beyond_the_table(void **state)
     refused(11, 8,
             "guest web wants 5 processors, but only 4 of the machine's 4 are left for it (all "
             "guests together want 5)",
-            "128 more processors are there, but Bulkhead can use only 1024");
+            "128 more processors are there, but Bulkhead can use only 2048");
 }
 
-static void test_siblings_of_two_guests(void **state)
+static void test_too_few_cores(void **state)
 {
     (void)state;
     small_machine();
     machine.smt_shift = 1; /* four processors become two cores */
     add_guest("a", 1, MIB(512));
     add_guest("b", 2, MIB(512));
-    add_guest("c", 1, MIB(512));
-    refused(
-        31, 8,
-        "guest c wants 1 processor, but of the 1 left for it too many share a core with another "
-        "guest's",
-        "guests get whole cores (SMT siblings together): make cpus even, or switch SMT off in "
-        "the firmware's setup");
+    refused(21, 8,
+            "guest b wants 2 processors, but only 1 of the machine's 2 cores is left for it (all "
+            "guests together want 3)",
+            "cpus = 2 smt takes all threads of fewer cores");
+}
+
+static void test_too_few_threads(void **state)
+{
+    (void)state;
+    small_machine();
+    machine.smt_shift = 1;
+    add_guest("a", 1, MIB(512))->smt = true;
+    add_guest("b", 3, MIB(512))->smt = true;
+    refused(21, 8,
+            "guest b wants 3 processors, but only 2 of the machine's 4 threads are left for it "
+            "(all guests together want 4)",
+            "give the guests fewer processors, each needs one of its own");
+}
+
+static void test_what_lists_leave(void **state)
+{
+    (void)state;
+    small_machine();
+    add_guest("web", 3, MIB(512));
+    add_listing("pinned", LIST(3, 0));
+    refused(11, 8,
+            "guest web wants 3 processors, but only 2 of the machine's 4 are left for it (all "
+            "guests together want 5)",
+            "give the guests fewer processors, each needs one of its own");
+}
+
+static void test_listed_processor_that_is_not_there(void **state)
+{
+    (void)state;
+    small_machine();
+    add_guest("web", 1, MIB(512));
+    add_listing("pinned", LIST(3, 4));
+    refused(21, 8, "guest pinned lists pCPU 4, but there is none",
+            "the machine's pCPUs are 0 to 3");
+}
+
+static void test_processor_listed_twice(void **state)
+{
+    (void)state;
+    small_machine();
+    add_listing("a", LIST(1, 2, 1));
+    refused(11, 8, "guest a lists pCPU 1, but it was listed before",
+            "the machine's pCPUs are 0 to 3");
+    small_machine();
+    add_listing("a", LIST(1));
+    add_listing("b", LIST(2, 1));
+    refused(21, 8, "guest b lists pCPU 1, but it was listed before",
+            "the machine's pCPUs are 0 to 3");
+}
+
+static void test_listed_siblings(void **state)
+{
+    (void)state;
+    small_machine();
+    machine.smt_shift = 1;
+    add_listing("a", LIST(2, 3));
+    refused(11, 8, "guest a lists pCPU 3, which shares a core with pCPU 2 of guest a",
+            "write smt behind the list to use both");
+    /* Of two guests the later one is told, whatever the order of the processors is. */
+    small_machine();
+    machine.smt_shift = 1;
+    add_listing("a", LIST(3))->smt = true;
+    add_listing("b", LIST(2, 0))->smt = true;
+    refused(21, 8, "guest b lists pCPU 2, which shares a core with pCPU 3 of guest a",
+            "a core serves one guest: list both there, or another pCPU here");
 }
 
 static void test_too_little_memory(void **state)
@@ -219,9 +282,9 @@ static void test_processors_out_of_bounds(void **state)
     small_machine();
     add_guest("web", 1, MIB(512));
     machine.cpu_count = 0;
-    refused(0, 0, "the machine has 0 usable processors, but 1 to 1024 can be planned", "");
-    machine.cpu_count = 1025;
-    refused(0, 0, "the machine has 1025 usable processors, but 1 to 1024 can be planned", "");
+    refused(0, 0, "the machine has 0 usable processors, but 1 to 2048 can be planned", "");
+    machine.cpu_count = 2049;
+    refused(0, 0, "the machine has 2049 usable processors, but 1 to 2048 can be planned", "");
 }
 
 static void test_memory_map_out_of_bounds(void **state)
@@ -275,7 +338,12 @@ int main(void)
         cmocka_unit_test(test_one_guest_wants_more_than_there_are),
         cmocka_unit_test(test_no_processor_left),
         cmocka_unit_test(test_processors_beyond_the_table),
-        cmocka_unit_test(test_siblings_of_two_guests),
+        cmocka_unit_test(test_too_few_cores),
+        cmocka_unit_test(test_too_few_threads),
+        cmocka_unit_test(test_what_lists_leave),
+        cmocka_unit_test(test_listed_processor_that_is_not_there),
+        cmocka_unit_test(test_processor_listed_twice),
+        cmocka_unit_test(test_listed_siblings),
         cmocka_unit_test(test_too_little_memory),
         cmocka_unit_test(test_memory_that_the_hypervisor_needs),
         cmocka_unit_test(test_memory_beyond_all_bounds),
