@@ -20,6 +20,11 @@ static bool read_table(void *context, gpa_t at, unsigned size, uint64_t *value)
     return gmem_read(context, at, value, size);
 }
 
+static bool mark_table(void *context, gpa_t at, unsigned size, uint64_t old, uint64_t value)
+{
+    return gmem_replace(context, at, size, old, value);
+}
+
 /* PKRU is left out: a guest that fetches or touches device memory with a key gains nothing. */
 static enum walk_status translate(struct vcpu *vcpu, gva_t at, uint32_t access,
                                   struct walk_result *result)
@@ -34,7 +39,7 @@ static enum walk_status translate(struct vcpu *vcpu, gva_t at, uint32_t access,
         .cpl = (uint32_t)(get(vcpu, VREG_SS_ATTR) >> SEG_ATTR_DPL_SHIFT) & 3,
         .phys_bits = rights.phys_bits,
     };
-    struct walk_memory memory = {.read = read_table, .context = vcpu->guest};
+    struct walk_memory memory = {.read = read_table, .context = vcpu->guest, .mark = mark_table};
     return walk_translate(&cpu, &memory, at, access, result);
 }
 
@@ -47,6 +52,8 @@ static struct verdict walk_fault(enum walk_status status, gva_t at,
         return verdict_fault(EXC_PF, result->error_code);
     case WALK_NON_CANONICAL:
         return verdict_fault(EXC_GP, 0);
+    case WALK_CHANGED:
+        return verdict_resume();
     case WALK_NO_TABLE:
     case WALK_OK:
         break;
