@@ -192,6 +192,15 @@ $(BUILD)/host/%.o: %.c
 $(BUILD)/host/check: $(HOST_OBJS)
 	$(Q)$(CC) $(HOST_CFLAGS) $(HOST_OBJS) -o $@
 
+# The decoder's side of tests/decoder/compare.
+LIST_OBJS := $(addprefix $(BUILD)/host/,tests/decoder/list.o arch/x86/model/insn.o \
+                                        arch/x86/model/insn_table.o)
+
+$(LIST_OBJS): $(BUILD)/flags/host
+
+$(BUILD)/host/list: $(LIST_OBJS)
+	$(Q)$(CC) $(HOST_CFLAGS) $^ -o $@
+
 # ---- unit tests -----------------------------------------------------------------------------------
 UNIT_DIR   := $(BUILD)/unit-$(notdir $(CC))
 UNIT_OBJS  := $(patsubst %.c,$(UNIT_DIR)/%.o,$(HOST_SRCS) $(wildcard drivers/screen.c))
