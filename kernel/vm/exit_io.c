@@ -6,8 +6,7 @@
 #include "kernel/terminal.h"
 #include "kernel/vdev/ports.h"
 #include "kernel/vdev/vpm.h"
-#include "kernel/vm/exits.h"
-#include "kernel/vm/gaccess.h"
+#include "kernel/vm/emulate.h"
 
 void ioapic_deliver(struct guest *guest, const struct vioapic_message *message)
 {
@@ -76,7 +75,7 @@ static uint64_t now_seconds(void)
     return clock_at(cpu_rdtsc()).seconds;
 }
 
-static uint32_t port_in(struct guest *guest, uint16_t port, int size)
+uint32_t port_in(struct guest *guest, uint16_t port, int size)
 {
     switch (ports_find(port, size)) {
     case PORT_UART:
@@ -93,7 +92,7 @@ static uint32_t port_in(struct guest *guest, uint16_t port, int size)
     return ports_all_ones(size);
 }
 
-static enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t value)
+enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t value)
 {
     switch (ports_find(port, size)) {
     case PORT_UART:
@@ -121,39 +120,12 @@ static enum stop_reason port_out(struct guest *guest, uint16_t port, int size, u
     return STOP_NONE;
 }
 
-/* INS and OUTS: one element an exit, so that a guest's count bounds nothing of ours. */
-static struct verdict string_io(struct vcpu *vcpu, struct vm_exit *exit)
-{
-    struct string_access access;
-    struct verdict fault;
-    if (!string_begin(vcpu, exit, &access, &fault))
-        return fault;
-    if (access.done)
-        return verdict_skip();
-    uint32_t value = 0;
-    enum stop_reason stop = STOP_NONE;
-    if (exit->io.in) {
-        value = port_in(vcpu->guest, exit->io.port, exit->io.size);
-        if (!gaccess_write(vcpu, access.at, &value, exit->io.size, &fault))
-            return fault;
-    } else {
-        if (!gaccess_read(vcpu, access.at, &value, exit->io.size, &fault))
-            return fault;
-        stop = port_out(vcpu->guest, exit->io.port, exit->io.size, value);
-    }
-    if (stop != STOP_NONE)
-        return verdict_stop(stop);
-    if (!string_advance(vcpu, exit, &access))
-        exit->length = 0; /* again; but the shadow of STI is over, and a single step is due */
-    return verdict_skip();
-}
-
 struct verdict exit_io(struct vcpu *vcpu, struct vm_exit *exit)
 {
     uint64_t *rax = &vcpu->virt.gpr[GPR_RAX];
     int size = exit->io.size;
     if (exit->io.string)
-        return string_io(vcpu, exit);
+        return emulate(vcpu, exit);
     if (!exit->io.in) {
         uint32_t value = (uint32_t)*rax & ports_all_ones(size);
         enum stop_reason stop = port_out(vcpu->guest, exit->io.port, size, value);

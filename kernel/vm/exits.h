@@ -30,7 +30,17 @@ extern struct exit_rights rights;
 
 /* General register `number` of the instruction encoding, RSP included. */
 uint64_t vcpu_gpr(struct vcpu *vcpu, unsigned number);
-void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value);
+
+/* Where a guest's port meets a device. `size` is 1, 2 or 4 bytes. */
+uint32_t port_in(struct guest *guest, uint16_t port, int size);
+enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t value);
+
+/*
+ * Where a GPA that is not RAM meets a device; nobody reads all ones. 1..8 bytes within a page: odd
+ * sizes are what a page border leaves of an access, and no device answers to them.
+ */
+uint64_t device_read(struct guest *guest, gpa_t at, unsigned size);
+void device_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value);
 
 /* The line of the virtual UART to the I/O APIC, and what follows from it. */
 void uart_line_update(struct guest *guest);

@@ -20,6 +20,11 @@ static bool read_table(void *context, gpa_t at, unsigned size, uint64_t *value)
     return gmem_read(context, at, value, size);
 }
 
+static bool mark_table(void *context, gpa_t at, unsigned size, uint64_t old, uint64_t value)
+{
+    return gmem_replace(context, at, size, old, value);
+}
+
 /* PKRU is left out: a guest that fetches or touches device memory with a key gains nothing. */
 static enum walk_status translate(struct vcpu *vcpu, gva_t at, uint32_t access,
                                   struct walk_result *result)
@@ -34,7 +39,7 @@ static enum walk_status translate(struct vcpu *vcpu, gva_t at, uint32_t access,
         .cpl = (uint32_t)(get(vcpu, VREG_SS_ATTR) >> SEG_ATTR_DPL_SHIFT) & 3,
         .phys_bits = rights.phys_bits,
     };
-    struct walk_memory memory = {.read = read_table, .context = vcpu->guest};
+    struct walk_memory memory = {.read = read_table, .context = vcpu->guest, .mark = mark_table};
     return walk_translate(&cpu, &memory, at, access, result);
 }
 
@@ -47,6 +52,8 @@ static struct verdict walk_fault(enum walk_status status, gva_t at,
         return verdict_fault(EXC_PF, result->error_code);
     case WALK_NON_CANONICAL:
         return verdict_fault(EXC_GP, 0);
+    case WALK_CHANGED:
+        return verdict_resume();
     case WALK_NO_TABLE:
     case WALK_OK:
         break;
@@ -61,41 +68,16 @@ static uint32_t in_page(gva_t at, uint32_t size)
     return size < room ? size : room;
 }
 
-bool gaccess_read(struct vcpu *vcpu, gva_t from, void *to, uint32_t size, struct verdict *fault)
+bool gaccess_translate(struct vcpu *vcpu, gva_t at, uint32_t access, gpa_t *to,
+                       struct verdict *fault)
 {
-    uint8_t *out = to;
-    while (size > 0) {
-        struct walk_result result;
-        uint32_t step = in_page(from, size);
-        enum walk_status status = translate(vcpu, from, WALK_READ, &result);
-        if (status != WALK_OK || !gmem_read(vcpu->guest, result.gpa, out, step)) {
-            *fault = walk_fault(status, from, &result);
-            return false;
-        }
-        out += step;
-        from.raw += step;
-        size -= step;
-    }
-    return true;
-}
-
-bool gaccess_write(struct vcpu *vcpu, gva_t to, const void *from, uint32_t size,
-                   struct verdict *fault)
-{
-    const uint8_t *in = from;
-    while (size > 0) {
-        struct walk_result result;
-        uint32_t step = in_page(to, size);
-        enum walk_status status = translate(vcpu, to, WALK_WRITE, &result);
-        if (status != WALK_OK || !gmem_write(vcpu->guest, result.gpa, in, step)) {
-            *fault = walk_fault(status, to, &result);
-            return false;
-        }
-        in += step;
-        to.raw += step;
-        size -= step;
-    }
-    return true;
+    struct walk_result result;
+    enum walk_status status = translate(vcpu, at, access, &result);
+    *to = result.gpa;
+    if (status == WALK_OK)
+        return true;
+    *fault = walk_fault(status, at, &result);
+    return false;
 }
 
 uint32_t gaccess_code(struct vcpu *vcpu, uint8_t *bytes, uint32_t size)
@@ -140,37 +122,4 @@ uint64_t gaccess_base(struct vcpu *vcpu, enum insn_segment segment)
     };
     bool flat = segment != INSN_FS && segment != INSN_GS && code_mode(vcpu) == INSN_64;
     return flat ? 0 : get(vcpu, bases[segment]);
-}
-
-bool string_begin(struct vcpu *vcpu, const struct vm_exit *exit, struct string_access *access,
-                  struct verdict *fault)
-{
-    struct insn insn;
-    if (!gaccess_insn(vcpu, &insn, fault))
-        return false;
-    access->address_mask = ~UINT64_C(0) >> (64 - 8 * insn.address_size);
-    access->done = exit->io.rep && (vcpu->virt.gpr[GPR_RCX] & access->address_mask) == 0;
-    uint64_t pointer = vcpu->virt.gpr[exit->io.in ? GPR_RDI : GPR_RSI] & access->address_mask;
-    enum insn_segment segment = exit->io.in ? INSN_ES : (enum insn_segment)insn.segment;
-    access->at = gva(gaccess_base(vcpu, segment) + pointer);
-    return true;
-}
-
-/* A 32-bit register write clears the upper half, a 16-bit one keeps the rest. */
-static void register_add(uint64_t *reg, uint64_t step, uint64_t mask)
-{
-    uint64_t value = (*reg + step) & mask;
-    *reg = mask == UINT16_MAX ? (*reg & ~mask) | value : value;
-}
-
-bool string_advance(struct vcpu *vcpu, const struct vm_exit *exit,
-                    const struct string_access *access)
-{
-    uint64_t *gpr = vcpu->virt.gpr, size = exit->io.size;
-    uint64_t step = get(vcpu, VREG_RFLAGS) & RFLAGS_DF ? -size : size;
-    register_add(&gpr[exit->io.in ? GPR_RDI : GPR_RSI], step, access->address_mask);
-    if (!exit->io.rep)
-        return true;
-    register_add(&gpr[GPR_RCX], ~UINT64_C(0), access->address_mask);
-    return (gpr[GPR_RCX] & access->address_mask) == 0;
 }

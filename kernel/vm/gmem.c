@@ -41,53 +41,56 @@ static void *gmem_window(const struct guest *guest, gpa_t at, uint64_t *size)
     return window;
 }
 
-bool gmem_read(const struct guest *guest, gpa_t from, void *to, uint64_t size)
+enum touch { TOUCH_READ, TOUCH_WRITE, TOUCH_CLEAR };
+
+/* `buffer` is read only when writing. */
+static bool gmem_touch(const struct guest *guest, gpa_t at, enum touch touch, uint8_t *buffer,
+                       uint64_t size)
 {
-    uint8_t *out = to;
-    while (size > 0) {
-        uint64_t step = size;
-        const void *window = gmem_window(guest, from, &step);
+    for (uint64_t done = 0; done < size;) {
+        uint64_t step = size - done;
+        void *window = gmem_window(guest, gpa(at.raw + done), &step);
         if (!window)
             return false;
-        memcpy(out, window, step);
+        if (touch == TOUCH_READ)
+            memcpy(buffer + done, window, step);
+        else if (touch == TOUCH_WRITE)
+            memcpy(window, buffer + done, step);
+        else
+            cpu_fill_zero(window, step);
         window_unmap(SLOT_GUEST);
-        out += step;
-        from.raw += step;
-        size -= step;
+        done += step;
     }
     return true;
+}
+
+bool gmem_read(const struct guest *guest, gpa_t from, void *to, uint64_t size)
+{
+    return gmem_touch(guest, from, TOUCH_READ, to, size);
 }
 
 bool gmem_write(const struct guest *guest, gpa_t to, const void *from, uint64_t size)
 {
-    const uint8_t *in = from;
-    while (size > 0) {
-        uint64_t step = size;
-        void *window = gmem_window(guest, to, &step);
-        if (!window)
-            return false;
-        memcpy(window, in, step);
-        window_unmap(SLOT_GUEST);
-        in += step;
-        to.raw += step;
-        size -= step;
-    }
-    return true;
+    return gmem_touch(guest, to, TOUCH_WRITE, (void *)from, size);
 }
 
 bool gmem_clear(const struct guest *guest, gpa_t to, uint64_t size)
 {
-    while (size > 0) {
-        uint64_t step = size;
-        void *window = gmem_window(guest, to, &step);
-        if (!window)
-            return false;
-        cpu_fill_zero(window, step);
-        window_unmap(SLOT_GUEST);
-        to.raw += step;
-        size -= step;
-    }
-    return true;
+    return gmem_touch(guest, to, TOUCH_CLEAR, NULL, size);
+}
+
+bool gmem_replace(const struct guest *guest, gpa_t at, unsigned size, uint64_t old, uint64_t value)
+{
+    uint64_t room = size;
+    void *window = gmem_window(guest, at, &room);
+    if (!window)
+        return false;
+    uint32_t old_32 = (uint32_t)old;
+    bool done = size == 4 ? atomic_compare_exchange_strong((_Atomic uint32_t *)window, &old_32,
+                                                           (uint32_t)value)
+                          : atomic_compare_exchange_strong((_Atomic uint64_t *)window, &old, value);
+    window_unmap(SLOT_GUEST);
+    return done;
 }
 
 bool gmem_write_from(const struct guest *guest, gpa_t to, hpa_t from, uint64_t size)

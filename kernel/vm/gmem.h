@@ -20,6 +20,10 @@ bool gmem_translate(const struct guest *guest, gpa_t at, hpa_t *to, uint64_t *ro
 bool gmem_read(const struct guest *guest, gpa_t from, void *to, uint64_t size);
 bool gmem_write(const struct guest *guest, gpa_t to, const void *from, uint64_t size);
 
+/* If the 4 or 8 bytes at `at` (aligned) are `old`, make them `value`, in one step. False: not so.
+ */
+bool gmem_replace(const struct guest *guest, gpa_t at, unsigned size, uint64_t old, uint64_t value);
+
 /* Fill with zero bytes. */
 bool gmem_clear(const struct guest *guest, gpa_t to, uint64_t size);
 

@@ -54,14 +54,6 @@ uint64_t vcpu_gpr(struct vcpu *vcpu, unsigned number)
     return vcpu->virt.gpr[number % GPR_COUNT];
 }
 
-void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value)
-{
-    if (number == GPR_RSP)
-        rights.ops->set(&vcpu->virt, VREG_RSP, value);
-    else
-        vcpu->virt.gpr[number % GPR_COUNT] = value;
-}
-
 /*
  * An NMI arrived while the guest ran, or just before it would have: ours (a letter, the console's
  * UART) or the machine's. The letters say what to do.

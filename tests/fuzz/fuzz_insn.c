@@ -24,7 +24,7 @@ static bool is_size(uint8_t value)
 static void check(const struct insn *insn, size_t size)
 {
     PROMISE(insn->length >= 1 && insn->length <= INSN_MAX_LENGTH && insn->length <= size);
-    PROMISE(insn->op <= INSN_MOVS);
+    PROMISE(insn->op < INSN_OP_COUNT);
     PROMISE(insn->address_size == 2 || insn->address_size == 4 || insn->address_size == 8);
     PROMISE(is_size(insn->operand_size));
     PROMISE(insn->reg < 16 || insn->reg == INSN_NO_REG);
@@ -36,12 +36,14 @@ static void check(const struct insn *insn, size_t size)
         PROMISE(insn->memory_size == 0);
         return;
     }
-    bool string = insn->op >= INSN_STOS;
+    bool string = insn->op >= INSN_MOVS;
     PROMISE(is_size(insn->memory_size) && insn->memory_size <= insn->operand_size);
     PROMISE(insn->has_memory != string);
-    PROMISE(!insn->rep || string);
-    /* One source: a register, an immediate, or (MOVS) memory. */
-    PROMISE((insn->reg == INSN_NO_REG) == (insn->has_immediate || insn->op == INSN_MOVS));
+    PROMISE((!insn->rep && !insn->repne) || string);
+    PROMISE(!insn->repne || insn->rep);
+    PROMISE(insn->condition < 16);
+    /* At most one source beside memory, but for IMUL, whose register is the target. */
+    PROMISE(insn->reg == INSN_NO_REG || !insn->has_immediate || insn->op == INSN_IMUL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -157,7 +157,7 @@ static void table_of_rights(void **state)
 static enum walk_status walk_one(const struct walk_cpu *cpu, struct ram *ram, uint32_t access,
                                  struct walk_result *out)
 {
-    struct walk_memory memory = {ram_read, ram};
+    struct walk_memory memory = {ram_read, ram, NULL};
     return walk_translate(cpu, &memory, gva(AT4), access, out);
 }
 
@@ -220,6 +220,7 @@ static void protection_keys(void **state)
         {0x80, 0, WALK_WRITE, 0, WALK_PAGE_FAULT, 0x23},
         {0x80, 0, WALK_WRITE, CR0_WP, WALK_OK, 0},
         {0x03, 3, WALK_WRITE, 0, WALK_OK, 0},
+        {0xc0, 3, WALK_WRITE, 0, WALK_PAGE_FAULT, 0x27},
     };
     static struct ram ram;
     fill(&ram, &(struct walk_case){.paging = LEVEL4,
@@ -237,12 +238,84 @@ static void protection_keys(void **state)
     }
 }
 
+/* ---- all rights in all modes, against the sentences of the manual ---- */
+
+struct right {
+    uint64_t entry; /* R/W, U/S, NX of the last entry; the others allow all */
+    uint32_t access, cpl;
+    bool wp, smep, smap, ac;
+};
+
+/* SDM Vol. 3A "Determination of Access Rights", in its own order. */
+static bool manual_allows(const struct right *r)
+{
+    bool user_page = r->entry & U, writable = r->entry & W, execute = !(r->entry & NX);
+    bool fetch = r->access == WALK_FETCH, write = r->access == WALK_WRITE;
+    if (r->cpl == 3) {
+        if (!user_page)
+            return false;
+        return fetch ? execute : !write || writable;
+    }
+    if (!user_page)
+        return fetch ? execute : !write || writable || !r->wp;
+    if (fetch)
+        return !r->smep && execute;
+    return (!r->smap || r->ac) && (!write || writable || !r->wp);
+}
+
+static void try_right(enum paging paging, const struct right *r)
+{
+    static struct ram ram;
+    struct walk_memory memory = {ram_read, &ram, NULL};
+    struct walk_case c = {.paging = paging, .at = 0};
+    struct walk_cpu cpu = cpu_in(paging);
+    struct walk_result out;
+    unsigned last = levels_of[paging] - 1;
+    for (unsigned i = 0; i < last; i++)
+        c.entries[i] = TO(i + 2) | (paging == PAE && i == 0 ? P : ALLOW);
+    c.entries[last] = 0x7000 | P | r->entry;
+    fill(&ram, &c);
+    cpu.cr0 &= r->wp ? ~UINT64_C(0) : ~CR0_WP;
+    cpu.cr4 |= (r->smep ? CR4_SMEP : 0) | (r->smap ? CR4_SMAP : 0);
+    cpu.rflags = r->ac ? RFLAGS_AC : 0;
+    cpu.cpl = r->cpl;
+    bool shows_fetch = paging != BITS32 || r->smep;
+    uint32_t code = PF_PRESENT | (r->access == WALK_WRITE ? PF_WRITE : 0) |
+                    (r->cpl == 3 ? PF_USER : 0) |
+                    (r->access == WALK_FETCH && shows_fetch ? PF_FETCH : 0);
+    enum walk_status status = walk_translate(&cpu, &memory, gva(0), r->access, &out);
+    bool allowed = manual_allows(r);
+    if (status != (allowed ? WALK_OK : WALK_PAGE_FAULT) || (!allowed && out.error_code != code))
+        fail_msg("mode %d, entry %#llx, access %u, CPL %u, WP %d SMEP %d SMAP %d AC %d: %d %#x",
+                 paging, (unsigned long long)r->entry, r->access, r->cpl, r->wp, r->smep, r->smap,
+                 r->ac, status, out.error_code);
+}
+
+static void rights_in_every_mode(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 1u << 12; i++) {
+        enum paging paging = (enum paging)(BITS32 + (i & 3));
+        static const uint32_t accesses[] = {WALK_READ, WALK_WRITE, WALK_FETCH, WALK_READ};
+        struct right right = {
+            .entry = (i >> 2 & 3) << 1 | (paging != BITS32 && (i >> 4 & 1) != 0 ? NX : 0),
+            .access = accesses[i >> 5 & 3],
+            .cpl = (i >> 7 & 1) != 0 ? 3 : 0,
+            .wp = i >> 8 & 1,
+            .smep = i >> 9 & 1,
+            .smap = i >> 10 & 1,
+            .ac = i >> 11 & 1,
+        };
+        try_right(paging, &right);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_of_rights),          cmocka_unit_test(alignment_flag_lifts_smap),
-        cmocka_unit_test(no_execute_bit_needs_nxe), cmocka_unit_test(rights_are_reported),
-        cmocka_unit_test(protection_keys),
+        cmocka_unit_test(rights_in_every_mode),      cmocka_unit_test(table_of_rights),
+        cmocka_unit_test(alignment_flag_lifts_smap), cmocka_unit_test(no_execute_bit_needs_nxe),
+        cmocka_unit_test(rights_are_reported),       cmocka_unit_test(protection_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,13 +100,13 @@ static void fill(struct ram *ram, const struct walk_case *c)
     }
 }
 
-static void run_cases(const struct walk_case *cases, size_t count)
+static inline void run_cases(const struct walk_case *cases, size_t count)
 {
     static struct ram ram;
     for (size_t i = 0; i < count; i++) {
         const struct walk_case *c = &cases[i];
         struct walk_cpu cpu = cpu_in(c->paging);
-        struct walk_memory memory = {ram_read, &ram};
+        struct walk_memory memory = {ram_read, &ram, NULL};
         struct walk_result out;
         memset(&ram, 0, sizeof(ram));
         fill(&ram, c);

@@ -3,17 +3,17 @@
 
 #include "arch/x86/model/insn_table.h"
 
+/* More than the prefixes of 15 bytes, an opcode, ModRM, SIB, displacement and immediate take. */
+#define PADDED 48
+
 /* Where we are in the bytes, and what the prefixes said. */
 struct decoder {
     enum insn_mode mode;
-    const uint8_t *bytes;
-    size_t size; /* at most 15 */
-    size_t at;
+    const uint8_t *at; /* behind the instruction's bytes follow zeros: only the end is checked */
     struct insn *out;
     uint8_t rex;    /* 0, or 0x40..0x4f */
     bool operand16; /* 66 */
     bool address;   /* 67 */
-    bool vex_bars;  /* a prefix that no VEX or EVEX may follow */
     uint8_t repeat; /* F2, F3 or 0 */
     uint8_t segment;
     uint8_t map; /* enum insn_map */
@@ -28,88 +28,56 @@ struct decoder {
 
 #define NO_SEGMENT 0xffu
 
-static bool peek(const struct decoder *d, uint8_t *byte)
+/* A register number's fourth bit. */
+static unsigned eight_if(const struct decoder *d, unsigned bit)
 {
-    if (d->at >= d->size)
-        return false;
-    *byte = d->bytes[d->at];
-    return true;
-}
-
-static bool take(struct decoder *d, uint8_t *byte)
-{
-    if (!peek(d, byte))
-        return false;
-    d->at++;
-    return true;
+    return (d->rex & bit) != 0 ? 8 : 0;
 }
 
 /* `count` bytes (0..8), little-endian, sign-extended. */
-static bool take_signed(struct decoder *d, unsigned count, uint64_t *value)
+static uint64_t take(struct decoder *d, unsigned count)
 {
-    uint64_t bits = 0;
-    if (d->size - d->at < count)
-        return false;
-    for (unsigned i = 0; i < count; i++)
-        bits |= (uint64_t)d->bytes[d->at + i] << 8 * i;
+    uint64_t bits;
+    unsigned unused = 64 - 8 * count;
+    __builtin_memcpy(&bits, d->at, sizeof(bits));
     d->at += count;
-    if (count > 0 && count < 8 && (bits >> (8 * count - 1) & 1) != 0)
-        bits |= ~UINT64_C(0) << 8 * count;
-    *value = bits;
-    return true;
+    return count == 0 ? 0 : (uint64_t)((int64_t)(bits << unused) >> unused);
 }
 
 /* ---- prefixes ---- */
 
 static bool legacy_prefix(struct decoder *d, uint8_t byte)
 {
-    switch (byte) {
-    case 0x26:
-    case 0x2e:
-    case 0x36:
-    case 0x3e:
-        /* In 64-bit mode these four mean nothing. */
+    if ((byte & 0xe7) == 0x26) {
+        /* 26 2E 36 3E: in 64-bit mode these four mean nothing. */
         if (d->mode != INSN_64)
             d->segment = (uint8_t)(byte >> 3 & 3);
-        return true;
-    case 0x64:
-    case 0x65:
+    } else if ((byte & 0xfe) == 0x64) {
         d->segment = (uint8_t)(byte - 0x64 + INSN_FS);
-        return true;
-    case 0x66:
-        d->operand16 = true;
-        d->vex_bars = true;
-        return true;
-    case 0x67:
-        d->address = true;
-        return true;
-    case 0xf0:
-        d->out->lock = true;
-        d->vex_bars = true;
-        return true;
-    case 0xf2:
-    case 0xf3:
+    } else if ((byte & 0xfe) == 0xf2) {
         d->repeat = byte;
-        d->vex_bars = true;
-        return true;
-    default:
+    } else if (byte == 0x66) {
+        d->operand16 = true;
+    } else if (byte == 0x67) {
+        d->address = true;
+    } else if (byte == 0xf0) {
+        d->out->lock = true;
+    } else {
         return false;
     }
+    return true;
 }
 
-static bool prefixes(struct decoder *d)
+static void prefixes(struct decoder *d)
 {
-    uint8_t byte;
-    while (peek(d, &byte)) {
-        if (legacy_prefix(d, byte))
+    for (unsigned i = 0; i < INSN_MAX_LENGTH; i++, d->at++) {
+        if (legacy_prefix(d, *d->at))
             d->rex = 0; /* a REX counts only right before the opcode */
-        else if (d->mode == INSN_64 && (byte & 0xf0) == 0x40)
-            d->rex = byte;
+        else if (d->mode == INSN_64 && (*d->at & 0xf0) == 0x40)
+            d->rex = *d->at;
         else
-            return true;
-        d->at++;
+            return;
     }
-    return false;
 }
 
 static void sizes(struct decoder *d)
@@ -118,10 +86,9 @@ static void sizes(struct decoder *d)
     d->out->operand_size = d->operand16 != default16 ? 2 : 4;
     if ((d->rex & REX_W) != 0)
         d->out->operand_size = 8;
+    d->out->address_size = d->address != default16 ? 2 : 4;
     if (d->mode == INSN_64)
         d->out->address_size = d->address ? 4 : 8;
-    else
-        d->out->address_size = d->address != default16 ? 2 : 4;
 }
 
 /* ---- opcode ---- */
@@ -129,50 +96,37 @@ static void sizes(struct decoder *d)
 /* VEX (2 or 3 bytes) and EVEX: skip to the opcode, note its map. */
 static bool vex_opcode(struct decoder *d, uint8_t first)
 {
-    uint8_t payload = 0;
-    uint8_t skip = 0;
-    if (d->vex_bars || d->rex != 0 || !take(d, &payload))
+    unsigned map = 1;
+    bool evex = first == 0x62;
+    if (d->operand16 || d->out->lock || d->repeat != 0 || d->rex != 0)
         return false;
-    d->map = INSN_MAP_VEX_0F;
-    if (first == 0xc4)
-        d->map = (uint8_t)(INSN_MAP_VEX_0F - 1 + (payload & 0x1f));
-    if (first == 0x62)
-        d->map = (uint8_t)(INSN_MAP_VEX_0F - 1 + (payload & 7));
-    if (d->map < INSN_MAP_VEX_0F || d->map > INSN_MAP_VEX_LAST)
-        return false;
-    if (d->map > INSN_MAP_VEX_0F3A && first != 0x62)
-        return false;
-    for (unsigned i = first == 0xc5 ? 0 : first == 0xc4 ? 1 : 2; i > 0; i--)
-        if (!take(d, &skip))
-            return false;
-    return take(d, &d->opcode);
+    if (first != 0xc5)
+        map = *d->at & (evex ? 7 : 0x1f);
+    d->at += first == 0xc5 ? 1 : evex ? 3 : 2;
+    d->opcode = *d->at++;
+    d->map = (uint8_t)(INSN_MAP_VEX_0F - 1 + map);
+    unsigned last = evex ? INSN_MAP_VEX_LAST : INSN_MAP_VEX_0F3A;
+    return map != 0 && d->map <= last;
 }
 
 /* C4, C5 and 62 are LES, LDS and BOUND outside 64-bit mode, unless ModRM would name a register. */
 static bool is_vex(const struct decoder *d, uint8_t byte)
 {
-    uint8_t next = 0;
-    if (byte != 0xc4 && byte != 0xc5 && byte != 0x62)
-        return false;
-    return d->mode == INSN_64 || (peek(d, &next) && next >= 0xc0);
+    return (byte == 0xc4 || byte == 0xc5 || byte == 0x62) && (d->mode == INSN_64 || *d->at >= 0xc0);
 }
 
 static bool opcode(struct decoder *d)
 {
-    uint8_t byte;
-    if (!take(d, &byte))
-        return false;
+    uint8_t byte = *d->at++;
     if (is_vex(d, byte))
         return vex_opcode(d, byte);
     d->map = INSN_MAP_1;
     if (byte == 0x0f) {
         d->map = INSN_MAP_0F;
-        if (!take(d, &byte))
-            return false;
+        byte = *d->at++;
         if (byte == 0x38 || byte == 0x3a) {
             d->map = byte == 0x38 ? INSN_MAP_0F38 : INSN_MAP_0F3A;
-            if (!take(d, &byte))
-                return false;
+            byte = *d->at++;
         }
     }
     d->opcode = byte;
@@ -189,104 +143,71 @@ static const struct {
     {6, INSN_NO_REG}, {7, INSN_NO_REG}, {5, INSN_NO_REG}, {3, INSN_NO_REG},
 };
 
-static bool memory16(struct decoder *d)
+/* Returns how many bytes of displacement follow. */
+static unsigned memory16(struct decoder *d)
 {
     struct insn *out = d->out;
     unsigned mod = d->modrm >> 6;
     unsigned rm = d->modrm & 7;
-    unsigned count = mod;
     out->base = rm16[rm].base;
     out->index = rm16[rm].index;
-    if (mod == 0 && rm == 6) {
-        out->base = INSN_NO_REG;
-        count = 2;
-    }
-    uint64_t displacement = 0;
-    if (!take_signed(d, count, &displacement))
-        return false;
-    out->displacement = (int64_t)displacement;
-    return true;
+    if (mod != 0 || rm != 6)
+        return mod;
+    out->base = INSN_NO_REG;
+    return 2;
 }
 
-static bool sib(struct decoder *d)
-{
-    struct insn *out = d->out;
-    uint8_t byte;
-    if (!take(d, &byte))
-        return false;
-    out->scale = (uint8_t)(1u << (byte >> 6));
-    out->index = (uint8_t)((byte >> 3 & 7) | ((d->rex & REX_X) != 0 ? 8 : 0));
-    if (out->index == 4)
-        out->index = INSN_NO_REG;
-    out->base = (uint8_t)((byte & 7) | ((d->rex & REX_B) != 0 ? 8 : 0));
-    if ((byte & 7) == 5 && d->modrm >> 6 == 0)
-        out->base = INSN_NO_REG;
-    return true;
-}
-
-static bool memory32(struct decoder *d)
+static unsigned memory32(struct decoder *d)
 {
     struct insn *out = d->out;
     unsigned mod = d->modrm >> 6;
-    unsigned rm = d->modrm & 7;
-    unsigned count = mod == 2 ? 4 : mod;
-    out->base = (uint8_t)(rm | ((d->rex & REX_B) != 0 ? 8 : 0));
-    if (rm == 4 && !sib(d))
-        return false;
-    if (mod == 0 && rm == 5) {
-        out->base = INSN_NO_REG;
-        out->rip_relative = d->mode == INSN_64;
-        count = 4;
+    unsigned base = d->modrm & 7;
+    bool sib = base == 4;
+    if (sib) {
+        uint8_t byte = *d->at++;
+        unsigned index = (byte >> 3 & 7u) | eight_if(d, REX_X);
+        out->scale = (uint8_t)(1u << (byte >> 6));
+        if (index != 4)
+            out->index = (uint8_t)index;
+        base = byte & 7;
     }
-    if (mod == 0 && rm == 4 && out->base == INSN_NO_REG)
-        count = 4;
-    uint64_t displacement = 0;
-    if (!take_signed(d, count, &displacement))
-        return false;
-    out->displacement = (int64_t)displacement;
-    return true;
+    if (base == 5 && mod == 0) {
+        out->rip_relative = !sib && d->mode == INSN_64;
+        return 4;
+    }
+    out->base = (uint8_t)(base | eight_if(d, REX_B));
+    return mod == 2 ? 4 : mod;
 }
 
-static bool modrm(struct decoder *d)
+static void modrm(struct decoder *d)
 {
     struct insn *out = d->out;
-    if (!take(d, &d->modrm))
-        return false;
+    d->modrm = *d->at++;
     bool register_only = d->map == INSN_MAP_0F && (d->opcode & 0xfc) == 0x20; /* MOV CR, DR */
     if (d->modrm >= 0xc0 || register_only)
-        return true;
+        return;
     out->has_memory = true;
     out->scale = 1;
-    if (!(out->address_size == 2 ? memory16(d) : memory32(d)))
-        return false;
+    out->displacement = (int64_t)take(d, out->address_size == 2 ? memory16(d) : memory32(d));
     bool stack = out->base == 4 || out->base == 5; /* rSP, rBP */
     out->segment = stack ? INSN_SS : INSN_DS;
-    return true;
 }
 
 /* ---- immediates ---- */
 
-static bool immediate(struct decoder *d, unsigned kind)
+static void immediate(struct decoder *d, unsigned kind)
 {
     struct insn *out = d->out;
     unsigned z = out->operand_size == 2 ? 2 : 4;
-    unsigned count = 0;
+    unsigned count = kind;
     switch ((enum insn_immediate)kind) {
     case INSN_IMM_NONE:
-        return true;
-    case INSN_IMM_GROUP3:
-        if ((d->modrm & 0x30) != 0) /* only TEST has one */
-            return true;
-        count = d->opcode == 0xf6 ? 1 : z;
-        break;
     case INSN_IMM_8:
-        count = 1;
-        break;
     case INSN_IMM_16:
-        count = 2;
-        break;
     case INSN_IMM_16_8:
-        count = 3;
+        break;
+    case INSN_IMM_GROUP3:
+        count = (d->modrm & 0x30) != 0 ? 0 : d->opcode == 0xf6 ? 1 : z; /* only TEST has one */
         break;
     case INSN_IMM_Z:
         count = z;
@@ -301,20 +222,11 @@ static bool immediate(struct decoder *d, unsigned kind)
         count = z + 2;
         break;
     case INSN_IMM_ADDRESS:
-        count = out->address_size;
         out->has_memory = true;
-        out->segment = INSN_DS;
-        break;
+        out->displacement = (int64_t)take(d, out->address_size);
+        return;
     }
-    if (kind != INSN_IMM_ADDRESS)
-        return take_signed(d, count, &out->immediate);
-    uint64_t address = 0;
-    if (!take_signed(d, count, &address))
-        return false;
-    if (count < 8)
-        address &= (UINT64_C(1) << 8 * count) - 1;
-    out->displacement = (int64_t)address;
-    return true;
+    out->immediate = take(d, count);
 }
 
 /* ---- what it does ---- */
@@ -330,70 +242,106 @@ static void set_reg(struct decoder *d, unsigned size, unsigned number)
     }
 }
 
+/* A flush without 66 is XSAVEOPT, ARPL is no MOVSXD, and MOVBE is CRC32 with F2. */
+static bool is_another(const struct decoder *d, const struct insn_form *form)
+{
+    if ((form->flags & INSN_FORM_PLAIN) != 0 && d->repeat != 0)
+        return true;
+    if (form->op == INSN_FLUSH)
+        return (d->modrm & 0x08) == 0 && !d->operand16;
+    return d->map == INSN_MAP_1 && d->opcode == 0x63 && d->mode != INSN_64;
+}
+
+static void set_sizes(struct decoder *d, const struct insn_form *form)
+{
+    struct insn *out = d->out;
+    bool whole = (form->flags & INSN_FORM_WHOLE) != 0;
+    bool byte = form->op == INSN_SET || (!whole && (d->opcode & 1) == 0);
+    if ((form->flags & INSN_FORM_STACK) != 0 && d->mode == INSN_64 && out->operand_size == 4)
+        out->operand_size = 8;
+    bool movnti = form->op == INSN_STORE && d->opcode == 0xc3;
+    if ((form->op >= INSN_INS && out->operand_size == 8) || (movnti && out->operand_size == 2))
+        out->operand_size = 4; /* they have no other */
+    bool extend = form->op == INSN_LOAD_ZERO_EXTEND || form->op == INSN_LOAD_SIGN_EXTEND;
+    unsigned from = byte ? 1 : whole ? 4 : 2;
+    if (byte && !extend)
+        out->operand_size = 1;
+    out->memory_size = out->operand_size;
+    if (extend && from < out->operand_size)
+        out->memory_size = (uint8_t)from;
+}
+
+/* The register operand, or the count of a shift. */
+static void set_source(struct decoder *d, const struct insn_form *form)
+{
+    struct insn *out = d->out;
+    unsigned reg = (d->modrm >> 3 & 7u) | eight_if(d, REX_R);
+    bool fixed = (form->flags & INSN_FORM_FIXED) != 0;
+    bool group = (form->flags & INSN_FORM_GROUP) != 0;
+    bool string = (form->flags & INSN_FORM_STRING) != 0;
+    if (group && fixed) {
+        out->has_immediate = d->opcode < 0xd2; /* by 1, else by CL */
+        out->immediate = out->has_immediate;
+        if (!out->has_immediate)
+            out->reg = 1;
+    } else if (fixed) {
+        out->reg = 0;
+    } else if (!group && !string) {
+        set_reg(d, out->operand_size, reg);
+    }
+}
+
 static void classify(struct decoder *d)
 {
     struct insn *out = d->out;
     struct insn_form form;
     if (!insn_form_find(d->map, d->opcode, d->modrm >> 3 & 7, &form))
         return;
-    bool byte = (form.flags & INSN_FORM_BYTE) != 0;
     bool string = (form.flags & INSN_FORM_STRING) != 0;
-    bool arpl = d->map == INSN_MAP_1 && d->opcode == 0x63 && d->mode != INSN_64;
-    if ((!out->has_memory && !string) || arpl)
+    if ((!out->has_memory && !string) || is_another(d, &form))
         return;
     out->op = form.op;
-    out->memory_size = byte ? 1 : out->operand_size;
-    out->to_memory = (form.flags & INSN_FORM_TO_MEMORY) != 0;
+    out->memory_first = (form.flags & INSN_FORM_MEMORY_FIRST) != 0;
     out->has_immediate = (form.flags & INSN_FORM_IMMEDIATE) != 0;
-    unsigned reg = (d->modrm >> 3 & 7u) | ((d->rex & REX_R) != 0 ? 8 : 0);
-    if (string) {
-        out->rep = d->repeat != 0;
-        out->segment = (form.flags & INSN_FORM_TO_MEMORY) != 0 ? INSN_ES : INSN_DS;
-        reg = form.op == INSN_MOVS ? INSN_NO_REG : 0;
-    }
-    if ((form.flags & INSN_FORM_ACCUMULATOR) != 0)
-        reg = 0;
-    if (form.op == INSN_LOAD_ZERO_EXTEND || form.op == INSN_LOAD_SIGN_EXTEND) {
-        unsigned from = (form.flags & INSN_FORM_DWORD) != 0 ? 4 : 2;
-        out->memory_size =
-            byte ? 1 : (uint8_t)(from < out->operand_size ? from : out->operand_size);
-        out->reg = (uint8_t)reg;
-        return;
-    }
-    if (byte)
-        out->operand_size = 1;
-    if (!out->has_immediate && reg != INSN_NO_REG)
-        set_reg(d, out->operand_size, reg);
+    out->swap = d->map == INSN_MAP_0F38;
+    out->condition = d->opcode & 15;
+    out->rep = string && d->repeat != 0;
+    out->repne = string && d->repeat == 0xf2;
+    set_sizes(d, &form);
+    set_source(d, &form);
 }
 
 bool insn_decode(enum insn_mode mode, const uint8_t *bytes, size_t size, struct insn *out)
 {
+    uint8_t padded[PADDED] = {0};
     *out = (struct insn){
-        .reg = INSN_NO_REG, .base = INSN_NO_REG, .index = INSN_NO_REG, .segment = INSN_DS};
-    struct decoder d = {
-        .mode = mode,
-        .bytes = bytes,
-        .size = size < INSN_MAX_LENGTH ? size : INSN_MAX_LENGTH,
-        .out = out,
-        .segment = NO_SEGMENT,
+        .mode = (uint8_t)mode,
+        .reg = INSN_NO_REG,
+        .base = INSN_NO_REG,
+        .index = INSN_NO_REG,
+        .segment = INSN_DS,
     };
-    if (!prefixes(&d))
-        return false;
+    struct decoder d = {.mode = mode, .at = padded, .out = out, .segment = NO_SEGMENT};
+    if (size > INSN_MAX_LENGTH)
+        size = INSN_MAX_LENGTH;
+    for (size_t i = 0; i < size; i++)
+        padded[i] = bytes[i];
+    prefixes(&d);
     sizes(&d);
     if (!opcode(&d))
         return false;
-    uint8_t shape = insn_shape(d.map, d.opcode);
+    unsigned shape = insn_shape(d.map, d.opcode);
     if ((shape & INSN_SHAPE_UNDEFINED) != 0 ||
         ((shape & INSN_SHAPE_NOT_64) != 0 && mode == INSN_64))
         return false;
-    if ((shape & INSN_SHAPE_MODRM) != 0 && !modrm(&d))
-        return false;
-    if (!immediate(&d, shape & INSN_SHAPE_IMMEDIATE))
-        return false;
+    if ((shape & INSN_SHAPE_MODRM) != 0)
+        modrm(&d);
+    immediate(&d, shape & INSN_SHAPE_IMMEDIATE);
     classify(&d);
-    bool es_only = out->op == INSN_STOS;
-    if (d.segment != NO_SEGMENT && !es_only)
+    if (d.segment != NO_SEGMENT)
         out->segment = d.segment;
-    out->length = (uint8_t)d.at;
-    return true;
+    if (out->op == INSN_STOS || out->op == INSN_SCAS || out->op == INSN_INS)
+        out->segment = INSN_ES;
+    out->length = (uint8_t)(d.at - padded);
+    return out->length <= size;
 }

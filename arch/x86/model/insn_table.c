@@ -135,66 +135,92 @@ uint8_t insn_shape(unsigned map, uint8_t opcode)
     return INSN_SHAPE_UNDEFINED;
 }
 
-/* Pairs of opcodes (byte, then word) that touch memory in a way we emulate. */
-static const struct pair {
-    uint8_t map;
-    uint8_t opcode; /* the even one */
-    uint8_t op;
-    uint8_t flags;
-} pairs[] = {
-    {INSN_MAP_1, 0x84, INSN_TEST, 0},
-    {INSN_MAP_1, 0x86, INSN_XCHG, INSN_FORM_TO_MEMORY},
-    {INSN_MAP_1, 0x88, INSN_STORE, INSN_FORM_TO_MEMORY},
-    {INSN_MAP_1, 0x8a, INSN_LOAD, 0},
-    {INSN_MAP_1, 0xa0, INSN_LOAD, INSN_FORM_ACCUMULATOR},
-    {INSN_MAP_1, 0xa2, INSN_STORE, INSN_FORM_TO_MEMORY | INSN_FORM_ACCUMULATOR},
-    {INSN_MAP_1, 0xa4, INSN_MOVS, INSN_FORM_STRING},
-    {INSN_MAP_1, 0xaa, INSN_STOS, INSN_FORM_STRING | INSN_FORM_TO_MEMORY},
-    {INSN_MAP_1, 0xac, INSN_LODS, INSN_FORM_STRING},
-    {INSN_MAP_0F, 0xb6, INSN_LOAD_ZERO_EXTEND, 0},
-    {INSN_MAP_0F, 0xbe, INSN_LOAD_SIGN_EXTEND, 0},
+/*
+ * What touches memory in a way we emulate: opcodes `first` to `last` with ModRM.reg in a range,
+ * which for a group counts on from `op`. Encodings that the processor refuses before it touches
+ * memory (LOCK or 66 where they may not be) are not told apart.
+ */
+static const struct row {
+    uint8_t map, first, last;
+    uint8_t regs; /* first in the high digit, last in the low one */
+    uint8_t op, flags;
+} rows[] = {
+#define ANY       0x07
+#define MEMORY    INSN_FORM_MEMORY_FIRST
+#define IMMEDIATE INSN_FORM_IMMEDIATE
+#define STRING    INSN_FORM_STRING
+#define FIXED     INSN_FORM_FIXED
+#define WHOLE     INSN_FORM_WHOLE
+#define GROUP     (INSN_FORM_GROUP | INSN_FORM_MEMORY_FIRST)
+    {INSN_MAP_1, 0x63, 0x63, ANY, INSN_LOAD_SIGN_EXTEND, WHOLE},
+    {INSN_MAP_1, 0x69, 0x69, ANY, INSN_IMUL, WHOLE | IMMEDIATE},
+    {INSN_MAP_1, 0x6b, 0x6b, ANY, INSN_IMUL, WHOLE | IMMEDIATE},
+    {INSN_MAP_1, 0x6c, 0x6d, ANY, INSN_INS, STRING},
+    {INSN_MAP_1, 0x6e, 0x6f, ANY, INSN_OUTS, STRING},
+    {INSN_MAP_1, 0x80, 0x83, ANY, INSN_ADD, GROUP | IMMEDIATE},
+    {INSN_MAP_1, 0x84, 0x85, ANY, INSN_TEST, MEMORY},
+    {INSN_MAP_1, 0x86, 0x87, ANY, INSN_XCHG, MEMORY},
+    {INSN_MAP_1, 0x88, 0x89, ANY, INSN_STORE, MEMORY},
+    {INSN_MAP_1, 0x8a, 0x8b, ANY, INSN_LOAD, 0},
+    {INSN_MAP_1, 0x8f, 0x8f, 0x00, INSN_POP, GROUP | WHOLE | INSN_FORM_STACK},
+    {INSN_MAP_1, 0xa0, 0xa1, ANY, INSN_LOAD, FIXED},
+    {INSN_MAP_1, 0xa2, 0xa3, ANY, INSN_STORE, MEMORY | FIXED},
+    {INSN_MAP_1, 0xa4, 0xa5, ANY, INSN_MOVS, STRING},
+    {INSN_MAP_1, 0xa6, 0xa7, ANY, INSN_CMPS, STRING},
+    {INSN_MAP_1, 0xaa, 0xab, ANY, INSN_STOS, STRING | FIXED},
+    {INSN_MAP_1, 0xac, 0xad, ANY, INSN_LODS, STRING | FIXED},
+    {INSN_MAP_1, 0xae, 0xaf, ANY, INSN_SCAS, STRING | FIXED},
+    {INSN_MAP_1, 0xc0, 0xc1, ANY, INSN_ROL, GROUP | IMMEDIATE},
+    {INSN_MAP_1, 0xc6, 0xc7, 0x00, INSN_STORE, GROUP | IMMEDIATE},
+    {INSN_MAP_1, 0xd0, 0xd3, ANY, INSN_ROL, GROUP | FIXED},
+    {INSN_MAP_1, 0xf6, 0xf7, 0x00, INSN_TEST, GROUP | IMMEDIATE},
+    {INSN_MAP_1, 0xf6, 0xf7, 0x11, INSN_TEST, GROUP | IMMEDIATE},
+    {INSN_MAP_1, 0xf6, 0xf7, 0x23, INSN_NOT, GROUP},
+    {INSN_MAP_1, 0xfe, 0xff, 0x01, INSN_INC, GROUP},
+    {INSN_MAP_1, 0xff, 0xff, 0x66, INSN_PUSH, INSN_FORM_GROUP | WHOLE | INSN_FORM_STACK},
+    {INSN_MAP_0F, 0x40, 0x4f, ANY, INSN_LOAD_IF, WHOLE},
+    {INSN_MAP_0F, 0x90, 0x9f, ANY, INSN_SET, GROUP},
+    {INSN_MAP_0F, 0xa3, 0xa3, ANY, INSN_BT, MEMORY | WHOLE},
+    {INSN_MAP_0F, 0xab, 0xab, ANY, INSN_BTS, MEMORY | WHOLE},
+    {INSN_MAP_0F, 0xae, 0xae, 0x66, INSN_FLUSH, INSN_FORM_GROUP | INSN_FORM_PLAIN},
+    {INSN_MAP_0F, 0xae, 0xae, 0x77, INSN_FLUSH, INSN_FORM_GROUP | INSN_FORM_PLAIN},
+    {INSN_MAP_0F, 0xaf, 0xaf, ANY, INSN_IMUL, WHOLE},
+    {INSN_MAP_0F, 0xb0, 0xb1, ANY, INSN_CMPXCHG, MEMORY},
+    {INSN_MAP_0F, 0xb3, 0xb3, ANY, INSN_BTR, MEMORY | WHOLE},
+    {INSN_MAP_0F, 0xb6, 0xb7, ANY, INSN_LOAD_ZERO_EXTEND, 0},
+    {INSN_MAP_0F, 0xba, 0xba, 0x47, INSN_BT, GROUP | IMMEDIATE | WHOLE},
+    {INSN_MAP_0F, 0xbb, 0xbb, ANY, INSN_BTC, MEMORY | WHOLE},
+    {INSN_MAP_0F, 0xbe, 0xbf, ANY, INSN_LOAD_SIGN_EXTEND, 0},
+    {INSN_MAP_0F, 0xc0, 0xc1, ANY, INSN_XADD, MEMORY},
+    {INSN_MAP_0F, 0xc3, 0xc3, ANY, INSN_STORE, MEMORY | WHOLE},
+    {INSN_MAP_0F38, 0xf0, 0xf0, ANY, INSN_LOAD, WHOLE | INSN_FORM_PLAIN},
+    {INSN_MAP_0F38, 0xf1, 0xf1, ANY, INSN_STORE, MEMORY | WHOLE | INSN_FORM_PLAIN},
+#undef ANY
+#undef MEMORY
+#undef IMMEDIATE
+#undef STRING
+#undef FIXED
+#undef WHOLE
+#undef GROUP
 };
-
-/* Groups 1, 3 and 11: ModRM.reg chooses the operation on memory and an immediate. */
-static bool group_form(uint8_t opcode, unsigned reg, struct insn_form *out)
-{
-    uint8_t byte = (opcode & 1) == 0 ? INSN_FORM_BYTE : 0;
-    if (opcode >= 0x80 && opcode <= 0x83) {
-        uint8_t op = (uint8_t)(INSN_ADD + reg);
-        uint8_t to_memory = op == INSN_CMP ? 0 : INSN_FORM_TO_MEMORY;
-        *out = (struct insn_form){op, (uint8_t)(byte | INSN_FORM_IMMEDIATE | to_memory)};
-        return true;
-    }
-    if ((opcode & 0xfe) == 0xf6 && reg <= 1) {
-        *out = (struct insn_form){INSN_TEST, (uint8_t)(byte | INSN_FORM_IMMEDIATE)};
-        return true;
-    }
-    if ((opcode & 0xfe) == 0xc6 && reg == 0) {
-        *out = (struct insn_form){INSN_STORE,
-                                  (uint8_t)(byte | INSN_FORM_IMMEDIATE | INSN_FORM_TO_MEMORY)};
-        return true;
-    }
-    return false;
-}
 
 bool insn_form_find(unsigned map, uint8_t opcode, unsigned reg, struct insn_form *out)
 {
-    uint8_t byte = (opcode & 1) == 0 ? INSN_FORM_BYTE : 0;
     if (map == INSN_MAP_1 && opcode < 0x40 && (opcode & 7) < 4) {
-        uint8_t op = (uint8_t)(INSN_ADD + (opcode >> 3));
-        bool to_memory = (opcode & 2) == 0 && op != INSN_CMP;
-        *out = (struct insn_form){op, (uint8_t)(byte | (to_memory ? INSN_FORM_TO_MEMORY : 0))};
+        out->op = (uint8_t)(INSN_ADD + (opcode >> 3));
+        out->flags = (opcode & 2) == 0 ? INSN_FORM_MEMORY_FIRST : 0;
         return true;
     }
-    if (map == INSN_MAP_1 && opcode == 0x63) {
-        *out = (struct insn_form){INSN_LOAD_SIGN_EXTEND, INSN_FORM_DWORD};
-        return true;
-    }
-    for (size_t i = 0; i < COUNT(pairs); i++) {
-        if (pairs[i].map != map || pairs[i].opcode != (opcode & 0xfe))
+    for (const struct row *row = rows; row < rows + COUNT(rows); row++) {
+        unsigned first = row->regs >> 4;
+        if (row->map != map || opcode < row->first || opcode > row->last || reg < first ||
+            reg > (row->regs & 7u))
             continue;
-        *out = (struct insn_form){pairs[i].op, (uint8_t)(byte | pairs[i].flags)};
+        out->op = row->op;
+        out->flags = row->flags;
+        if ((row->flags & INSN_FORM_GROUP) != 0 && row->op != INSN_SET)
+            out->op = (uint8_t)(row->op + reg - first);
         return true;
     }
-    return map == INSN_MAP_1 && group_form(opcode, reg, out);
+    return false;
 }

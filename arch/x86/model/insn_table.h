@@ -38,12 +38,14 @@ enum insn_immediate {
 
 uint8_t insn_shape(unsigned map, uint8_t opcode);
 
-#define INSN_FORM_BYTE        0x01u /* operands of one byte */
-#define INSN_FORM_TO_MEMORY   0x02u
-#define INSN_FORM_IMMEDIATE   0x04u
-#define INSN_FORM_STRING      0x08u
-#define INSN_FORM_ACCUMULATOR 0x10u /* register is rAX */
-#define INSN_FORM_DWORD       0x20u /* extension from 32 bits */
+#define INSN_FORM_MEMORY_FIRST 0x01u
+#define INSN_FORM_IMMEDIATE    0x02u
+#define INSN_FORM_STRING       0x04u
+#define INSN_FORM_FIXED        0x08u /* the register is not ModRM.reg: rAX; for shifts 1 or CL */
+#define INSN_FORM_WHOLE        0x10u /* no byte form at the even opcode */
+#define INSN_FORM_GROUP        0x20u /* ModRM.reg is part of the opcode, not a register */
+#define INSN_FORM_PLAIN        0x40u /* with F2 or F3 it is another instruction */
+#define INSN_FORM_STACK        0x80u /* 64-bit mode: 8 bytes without asking */
 
 struct insn_form {
     uint8_t op; /* enum insn_op */

@@ -9,6 +9,8 @@
 #define ENTRY_P    BIT(0)
 #define ENTRY_RW   BIT(1)
 #define ENTRY_US   BIT(2)
+#define ENTRY_A    BIT(5)
+#define ENTRY_D    BIT(6)
 #define ENTRY_PS   BIT(7)
 #define ENTRY_PKEY BITS(62, 59)
 #define ENTRY_NX   BIT(63)
@@ -18,89 +20,79 @@
 #define PSE36_HIGH         BITS(20, 13) /* bits 39:32 of the address of a 4 MiB page */
 #define PSE36_RESERVED     BIT(21)
 
-/* One of the paging modes: how deep, how wide. */
-struct mode {
-    unsigned levels;
-    unsigned index_bits; /* 10 or 9 */
-    unsigned entry_size; /* 4 or 8 */
-    bool pae;            /* PAE paging: the top level is the four PDPTEs */
-    bool wide;           /* 4-level or 5-level paging */
-};
+#define LEVELS_MAX 5
 
 struct walk {
     const struct walk_cpu *cpu;
-    const struct mode *mode;
-    uint64_t at;
-    uint64_t entry; /* of the level walked last */
-    bool writable;
-    bool user;
-    bool no_execute;
+    const struct walk_memory *memory;
+    unsigned levels; /* tells the paging mode: 2 is 32-bit, 3 is PAE, 4 and 5 are what they say */
+    unsigned index_bits;
+    unsigned entry_size;
     bool access_user;
     uint32_t access;
+    uint64_t at;
+    uint64_t reserved;        /* in entries of all levels */
+    uint64_t entry;           /* of the level walked last */
+    uint64_t all, any;        /* bits of the entries so far: R/W and U/S count in all, NX in any */
+    gpa_t places[LEVELS_MAX]; /* of the entries, by level - 1 */
+    uint64_t entries[LEVELS_MAX];
 };
 
-static const struct mode modes[] = {
-    {2, 10, 4, false, false},
-    {3, 9, 8, true, false},
-    {4, 9, 8, false, true},
-    {5, 9, 8, false, true},
-};
-
-static const struct mode *mode_of(const struct walk_cpu *cpu)
+static unsigned levels_of(const struct walk_cpu *cpu)
 {
     if ((cpu->cr4 & CR4_PAE) == 0)
-        return &modes[0];
+        return 2;
     if ((cpu->efer & EFER_LMA) == 0)
-        return &modes[1];
-    return (cpu->cr4 & CR4_LA57) == 0 ? &modes[2] : &modes[3];
+        return 3;
+    return (cpu->cr4 & CR4_LA57) == 0 ? 4 : 5;
 }
 
 static bool canonical(uint64_t at, unsigned bits)
 {
-    uint64_t top = at >> (bits - 1);
-    return top == 0 || top == ~UINT64_C(0) >> (bits - 1);
+    unsigned unused = 64 - bits;
+    return (uint64_t)((int64_t)(at << unused) >> unused) == at;
 }
 
-static unsigned shift_of(const struct mode *mode, unsigned level)
+static unsigned shift_of(const struct walk *walk, unsigned level)
 {
-    return 12 + mode->index_bits * (level - 1);
+    return 12 + walk->index_bits * (level - 1);
+}
+
+/* The top level of PAE paging: its four entries have no rights. */
+static bool is_pdpte(const struct walk *walk, unsigned level)
+{
+    return walk->levels == 3 && level == 3;
 }
 
 static bool is_large(const struct walk *walk, unsigned level)
 {
-    if ((walk->entry & ENTRY_PS) == 0)
+    if ((walk->entry & ENTRY_PS) == 0 || (level == 3 && walk->levels == 3))
         return false;
-    if (walk->mode->entry_size == 4)
-        return level == 2 && (walk->cpu->cr4 & CR4_PSE) != 0;
-    return level == 2 || (level == 3 && walk->mode->wide);
+    return level == 3 || (level == 2 && (walk->levels > 2 || (walk->cpu->cr4 & CR4_PSE) != 0));
 }
 
-/* Bits that must be 0 in the entry just read. SDM Vol. 3A "Page-Fault Exceptions". */
-static uint64_t reserved_bits(const struct walk *walk, unsigned level, bool large)
+/* Bits that must be 0 in entries of all levels. SDM Vol. 3A "Page-Fault Exceptions". */
+static uint64_t reserved_everywhere(const struct walk *walk)
 {
     const struct walk_cpu *cpu = walk->cpu;
-    uint64_t reserved = 0;
-    if (walk->mode->entry_size == 4) {
-        if (!large)
-            return 0;
-        reserved = PSE36_RESERVED;
-        if (cpu->phys_bits < 40)
-            reserved |= PSE36_HIGH & ~(BITS(20, 13) >> (40 - cpu->phys_bits));
-        return reserved;
-    }
-    if (cpu->phys_bits < 52)
-        reserved |= BITS(51, 12) & ~(BIT(cpu->phys_bits) - 1);
-    if (walk->mode->pae)
+    uint64_t reserved = ENTRY_ADDR & ~(BIT(cpu->phys_bits) - 1);
+    if (walk->levels == 2)
+        return 0;
+    if (walk->levels == 3)
         reserved |= BITS(62, 52);
-    if (walk->mode->pae && level == 3)
-        return reserved | PDPTE_PAE_RESERVED | ENTRY_NX;
-    if ((cpu->efer & EFER_NXE) == 0)
-        reserved |= ENTRY_NX;
-    if (large)
-        reserved |= BITS(29, 13) & (BIT(shift_of(walk->mode, level)) - 1);
-    else if (level > 3)
-        reserved |= ENTRY_PS;
-    return reserved;
+    return (cpu->efer & EFER_NXE) == 0 ? reserved | ENTRY_NX : reserved;
+}
+
+/* The others in the entry just read. */
+static uint64_t reserved_here(const struct walk *walk, unsigned level, bool large)
+{
+    if (is_pdpte(walk, level))
+        return PDPTE_PAE_RESERVED | ENTRY_NX;
+    if (!large)
+        return level > 3 ? ENTRY_PS : 0;
+    if (walk->levels == 2)
+        return PSE36_RESERVED | (PSE36_HIGH & ~(BIT(walk->cpu->phys_bits) - 1) >> 32 << 13);
+    return BITS(29, 13) & (BIT(shift_of(walk, level)) - 1);
 }
 
 static enum walk_status page_fault(const struct walk *walk, uint32_t code, struct walk_result *out)
@@ -117,104 +109,116 @@ static enum walk_status page_fault(const struct walk *walk, uint32_t code, struc
     return WALK_PAGE_FAULT;
 }
 
-/* SDM Vol. 3A "Determination of Access Rights", but for protection keys. */
+/* SDM Vol. 3A "Determination of Access Rights", but for writing and protection keys. */
 static bool permitted(const struct walk *walk)
 {
     const struct walk_cpu *cpu = walk->cpu;
     bool fetch = (walk->access & WALK_FETCH) != 0;
-    bool write_protect = walk->access_user || (cpu->cr0 & CR0_WP) != 0;
-    if (walk->access_user && !walk->user)
+    bool user = (walk->all & ENTRY_US) != 0;
+    if (fetch && (walk->any & ENTRY_NX) != 0)
         return false;
-    if (fetch && walk->no_execute)
-        return false;
-    if (!walk->access_user && walk->user) {
-        bool allowed = (walk->access & WALK_IMPLICIT) == 0 && (cpu->rflags & RFLAGS_AC) != 0;
-        if (fetch && (cpu->cr4 & CR4_SMEP) != 0)
-            return false;
-        if (!fetch && (cpu->cr4 & CR4_SMAP) != 0 && !allowed)
-            return false;
-    }
-    return (walk->access & WALK_WRITE) == 0 || walk->writable || !write_protect;
+    if (walk->access_user || !user)
+        return user || !walk->access_user;
+    if (fetch)
+        return (cpu->cr4 & CR4_SMEP) == 0;
+    return (cpu->cr4 & CR4_SMAP) == 0 ||
+           ((walk->access & WALK_IMPLICIT) == 0 && (cpu->rflags & RFLAGS_AC) != 0);
 }
 
-/* SDM Vol. 3A "Protection Keys": data accesses to user pages only. */
-static bool key_permits(const struct walk *walk)
+/* Access disable (1) and write disable (2). SDM Vol. 3A "Protection Keys": data of user pages. */
+static uint32_t key_rights(const struct walk *walk)
 {
     const struct walk_cpu *cpu = walk->cpu;
-    if (!walk->mode->wide || (cpu->cr4 & CR4_PKE) == 0 || !walk->user ||
+    if (walk->levels < 4 || (cpu->cr4 & CR4_PKE) == 0 || (walk->all & ENTRY_US) == 0 ||
         (walk->access & WALK_FETCH) != 0)
-        return true;
-    uint32_t rights = cpu->pkru >> 2 * field_get(ENTRY_PKEY, walk->entry) & 3;
-    bool write_protect = walk->access_user || (cpu->cr0 & CR0_WP) != 0;
-    if ((rights & 1) != 0)
-        return false;
-    return (rights & 2) == 0 || (walk->access & WALK_WRITE) == 0 || !write_protect;
+        return 0;
+    return cpu->pkru >> 2 * field_get(ENTRY_PKEY, walk->entry) & 3;
+}
+
+/* 0, or the error code of the page fault. */
+static uint32_t denied(const struct walk *walk)
+{
+    bool protect = walk->access_user || (walk->cpu->cr0 & CR0_WP) != 0;
+    bool guarded = (walk->access & WALK_WRITE) != 0 && protect;
+    uint32_t key = key_rights(walk);
+    if ((key & 1) != 0 || ((key & 2) != 0 && guarded))
+        return (uint32_t)(PF_PRESENT | PF_PKEY);
+    return permitted(walk) && ((walk->all & ENTRY_RW) != 0 || !guarded) ? 0 : (uint32_t)PF_PRESENT;
+}
+
+/* SDM Vol. 3A "Accessed and Dirty Flags"; PDPTEs of PAE paging have none. */
+static bool mark(const struct walk *walk, unsigned leaf)
+{
+    const struct walk_memory *memory = walk->memory;
+    for (unsigned i = walk->levels == 3 ? 2 : walk->levels; i-- >= leaf;) {
+        uint64_t old = walk->entries[i];
+        uint64_t value = old | ENTRY_A;
+        if (i == leaf - 1 && (walk->access & WALK_WRITE) != 0)
+            value |= ENTRY_D;
+        if (value != old &&
+            !memory->mark(memory->context, walk->places[i], walk->entry_size, old, value))
+            return false;
+    }
+    return true;
 }
 
 static enum walk_status finish(const struct walk *walk, unsigned level, struct walk_result *out)
 {
-    uint64_t size = BIT(shift_of(walk->mode, level));
-    uint64_t base = walk->entry & ENTRY_ADDR & ~(size - 1);
-    if (walk->mode->entry_size == 4) {
-        base = walk->entry & BITS(31, 12) & ~(size - 1);
-        if (level == 2)
-            base |= field_get(PSE36_HIGH, walk->entry) << 32;
-    }
-    out->gpa = gpa(base | (walk->at & (size - 1)));
+    uint64_t size = BIT(shift_of(walk, level));
+    uint64_t base = walk->entry & ENTRY_ADDR;
+    uint32_t code = denied(walk);
+    if (walk->levels == 2 && level == 2)
+        base |= field_get(PSE36_HIGH, walk->entry) << 32;
+    out->gpa = gpa((base & ~(size - 1)) | (walk->at & (size - 1)));
     out->page_size = size;
-    out->writable = walk->writable;
-    out->user = walk->user;
-    if (!permitted(walk))
-        return page_fault(walk, (uint32_t)PF_PRESENT, out);
-    if (!key_permits(walk))
-        return page_fault(walk, (uint32_t)(PF_PRESENT | PF_PKEY), out);
-    return WALK_OK;
+    out->writable = (walk->all & ENTRY_RW) != 0;
+    out->user = (walk->all & ENTRY_US) != 0;
+    if (code != 0)
+        return page_fault(walk, code, out);
+    return walk->memory->mark == NULL || mark(walk, level) ? WALK_OK : WALK_CHANGED;
 }
 
-static uint64_t root_of(const struct walk *walk)
+static enum walk_status walk_tables(struct walk *walk, struct walk_result *out)
 {
-    if (walk->mode->wide)
-        return walk->cpu->cr3 & CR3_ADDRESS;
-    return walk->cpu->cr3 & (walk->mode->pae ? CR3_ADDRESS_PAE : CR3_ADDRESS_32);
-}
-
-static enum walk_status walk_tables(struct walk *walk, const struct walk_memory *memory,
-                                    struct walk_result *out)
-{
-    const struct mode *mode = walk->mode;
-    uint64_t table = root_of(walk);
-    for (unsigned level = mode->levels;; level--) {
-        uint64_t index = walk->at >> shift_of(mode, level) & (BIT(mode->index_bits) - 1);
-        gpa_t at = gpa(table + index * mode->entry_size);
+    const struct walk_memory *memory = walk->memory;
+    uint64_t table = walk->cpu->cr3 & (walk->levels > 3    ? CR3_ADDRESS
+                                       : walk->levels == 3 ? CR3_ADDRESS_PAE
+                                                           : CR3_ADDRESS_32);
+    for (unsigned level = walk->levels;; level--) {
+        uint64_t index = walk->at >> shift_of(walk, level) & (BIT(walk->index_bits) - 1);
+        gpa_t at = gpa(table + index * walk->entry_size);
         out->gpa = at;
-        if (!memory->read(memory->context, at, mode->entry_size, &walk->entry))
+        if (!memory->read(memory->context, at, walk->entry_size, &walk->entry))
             return WALK_NO_TABLE;
+        walk->places[level - 1] = at;
+        walk->entries[level - 1] = walk->entry;
         if ((walk->entry & ENTRY_P) == 0)
             return page_fault(walk, 0, out);
         bool large = is_large(walk, level);
-        if ((walk->entry & reserved_bits(walk, level, large)) != 0)
+        if ((walk->entry & (walk->reserved | reserved_here(walk, level, large))) != 0)
             return page_fault(walk, (uint32_t)(PF_PRESENT | PF_RESERVED), out);
-        if (!(mode->pae && level == 3)) {
-            walk->writable = walk->writable && (walk->entry & ENTRY_RW) != 0;
-            walk->user = walk->user && (walk->entry & ENTRY_US) != 0;
-            if (mode->entry_size == 8 && (walk->entry & ENTRY_NX) != 0)
-                walk->no_execute = true;
+        if (!is_pdpte(walk, level)) {
+            walk->all &= walk->entry;
+            walk->any |= walk->entry;
         }
         if (large || level == 1)
             return finish(walk, level, out);
-        table = walk->entry & (mode->entry_size == 4 ? BITS(31, 12) : ENTRY_ADDR);
+        table = walk->entry & ENTRY_ADDR;
     }
 }
 
 enum walk_status walk_translate(const struct walk_cpu *cpu, const struct walk_memory *memory,
                                 gva_t at, uint32_t access, struct walk_result *out)
 {
+    unsigned levels = levels_of(cpu);
     struct walk walk = {
         .cpu = cpu,
-        .mode = mode_of(cpu),
+        .memory = memory,
+        .levels = levels,
+        .index_bits = levels == 2 ? 10 : 9,
+        .entry_size = levels == 2 ? 4 : 8,
         .at = at.raw,
-        .writable = true,
-        .user = true,
+        .all = ENTRY_RW | ENTRY_US,
         .access_user = cpu->cpl == 3 && (access & WALK_IMPLICIT) == 0,
         .access = access,
     };
@@ -225,7 +229,8 @@ enum walk_status walk_translate(const struct walk_cpu *cpu, const struct walk_me
         out->gpa = gpa(walk.at);
         return WALK_OK;
     }
-    if (walk.mode->wide && !canonical(walk.at, 12 + 9 * walk.mode->levels))
+    if (levels > 3 && !canonical(walk.at, 12 + 9 * levels))
         return WALK_NON_CANONICAL;
-    return walk_tables(&walk, memory, out);
+    walk.reserved = reserved_everywhere(&walk);
+    return walk_tables(&walk, out);
 }

@@ -34,6 +34,11 @@ struct walk_memory {
      */
     bool (*read)(void *context, gpa_t at, unsigned size, uint64_t *value);
     void *context;
+    /*
+     * Set accessed and dirty bits: replace the entry at `at`, if it still is `old`, in one step.
+     * False: it is not. NULL: leave them alone.
+     */
+    bool (*mark)(void *context, gpa_t at, unsigned size, uint64_t old, uint64_t value);
 };
 
 enum walk_status {
@@ -41,6 +46,7 @@ enum walk_status {
     WALK_PAGE_FAULT,    /* inject #PF with error_code, CR2 = address */
     WALK_NON_CANONICAL, /* inject #GP(0), or #SS(0) for stack accesses */
     WALK_NO_TABLE,      /* a table lies outside the guest's RAM: at .gpa */
+    WALK_CHANGED,       /* mark() said no: walk again, or let the guest do so */
 };
 
 struct walk_result {
@@ -52,8 +58,8 @@ struct walk_result {
 };
 
 /*
- * Translate one byte's linear address (`at` is cut to 32 bits outside long mode). Accessed and
- * dirty bits are not set. PAE: PDPTEs are read from memory, not from the processor's copies.
+ * Translate one byte's linear address (`at` is cut to 32 bits outside long mode). PAE: PDPTEs are
+ * read from memory, not from the processor's copies.
  */
 enum walk_status walk_translate(const struct walk_cpu *cpu, const struct walk_memory *memory,
                                 gva_t at, uint32_t access, struct walk_result *out);

@@ -43,6 +43,7 @@ STEP_BODY(step_wbinvd, 2, "wbinvd\n\tnop\n\t", "a"(0) : "memory", "cc")
 STEP_BODY(step_mov_ss, 3, "mov %%ss, %%eax\n\tmov %%eax, %%ss\n\tcpuid\n\tnop\n\t", "c"(0)
           : "rax", "rbx", "rdx", "memory", "cc")
 /* Each round of a REP is one step. */
+STEP_BODY(step_movs, 4, "rep movsb\n\tnop\n\t", "D"(HOLE), "c"(3), "S"(gdt) : "memory", "cc")
 STEP_BODY(step_outs, 4, "rep outsb\n\tnop\n\t", "d"(0x80), "c"(3), "S"(gdt) : "memory", "cc")
 
 /* An interrupt waits; STI; an instruction that exits; then it must come. */
@@ -78,8 +79,8 @@ static void breakpoints(struct report *report)
 void attack_steps(struct report *report)
 {
     void (*const all[])(struct report *) = {
-        step_nop,    step_cpuid, step_rdmsr,  step_in,     step_out,
-        step_memory, step_cr,    step_wbinvd, step_mov_ss, step_outs,
+        step_nop, step_cpuid,  step_rdmsr,  step_in,   step_out,  step_memory,
+        step_cr,  step_wbinvd, step_mov_ss, step_movs, step_outs,
     };
     struct trap trap;
     uint64_t apic;
