@@ -68,7 +68,7 @@ endif
 # ---- what is made of what -------------------------------------------------------------------------
 PURE_DIRS   := kernel/lib kernel/config kernel/acpi kernel/plan kernel/mm kernel/vdev \
                kernel/image kernel/console arch/x86/model
-KERNEL_DIRS := kernel kernel/vm arch/x86/cpu arch/x86/vmx drivers
+KERNEL_DIRS := kernel kernel/vm arch/x86/cpu arch/x86/vmx arch/x86/svm drivers
 
 PURE_SRCS   := $(foreach dir,$(PURE_DIRS),$(sort $(wildcard $(dir)/*.c)))
 KERNEL_SRCS := $(foreach dir,$(KERNEL_DIRS),$(sort $(wildcard $(dir)/*.c)))
@@ -89,11 +89,9 @@ WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmiss
 # clang does not know this one.
 NULL_DEREFERENCE := -Wnull-dereference
 COMMON   := -std=c17 -I. -I$(BUILD)/gen -g -MMD -MP $(WARNINGS) $(if $(CLANG),,$(NULL_DEREFERENCE))
-# For size, which in clang's language is z. gcc's -Os has passes that copy code; without these it
-# makes 1.5 KiB less. How large the kernel may get is a promise about gcc.
-GCC_SMALL := -Os -fno-thread-jumps -fno-tree-dominator-opts -fno-move-loop-invariants -fconserve-stack
-OPTIMIZE ?= $(if $(CLANG),-Oz,$(GCC_SMALL))
-KERNEL_LDFLAGS ?= $(if $(CLANG),--defsym=image_limit=0x20000)
+# For size, which in clang's language is z. How large the kernel may get is a promise about gcc.
+OPTIMIZE ?= $(if $(CLANG),-Oz,-Os)
+KERNEL_LDFLAGS ?= $(if $(CLANG),--defsym=image_limit=0x28000)
 KERNEL_CFLAGS = $(COMMON) $(OPTIMIZE) -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
                 -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
                 -fno-omit-frame-pointer -momit-leaf-frame-pointer \
@@ -132,7 +130,7 @@ NO_MEMCPY_CALLS := -fno-builtin $(if $(CLANG),,-fno-tree-loop-distribute-pattern
 $(BUILD)/kernel/kernel/lib/mem.o: KERNEL_CFLAGS += $(NO_MEMCPY_CALLS)
 
 # The way from an exit back to the guest is built for speed, all else for size.
-HOT_SRCS := arch/x86/vmx/vmx.c arch/x86/vmx/exit.c arch/x86/vmx/event.c kernel/vm/vcpu.c \
+HOT_SRCS := arch/x86/svm/exit.c arch/x86/svm/event.c arch/x86/vmx/vmx.c arch/x86/vmx/exit.c arch/x86/vmx/event.c kernel/vm/vcpu.c \
             kernel/vm/exit_cpuid.c kernel/vm/exit_msr.c kernel/vm/exit_io.c
 $(HOT_SRCS:%.c=$(BUILD)/kernel/%.o): OPTIMIZE := -O2
 

@@ -58,7 +58,10 @@ enum vcpu_reg {
     VREG_PDPTE2,
     VREG_PDPTE3,
     VREG_DEBUGCTL,
+    VREG_DR6,
     VREG_DR7,
+    VREG_CR2,
+    VREG_PAT,
     VREG_EXIT_QUALIFICATION, /* of the last exit, as the hardware gave it; read only */
     VREG_COUNT
 };
@@ -69,6 +72,7 @@ enum vcpu_reg {
 
 enum exit_kind {
     EXIT_UNEXPECTED, /* the backend knows no such exit; 0, so that a hole in a table says so */
+    EXIT_RESUME,     /* the backend has done all that there is to do */
     EXIT_ATTENTION,  /* NMI, or an entry given up because one came: look at the mailbox */
     EXIT_CPUID,
     EXIT_MSR_READ,
@@ -91,7 +95,7 @@ enum exit_kind {
     EXIT_KINDS
 };
 
-enum cr_access { CR_MOV_TO, CR_CLTS, CR_LMSW };
+enum cr_access { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW, CR_SMSW };
 
 struct vm_exit {
     enum exit_kind kind;
@@ -116,14 +120,17 @@ struct vm_exit {
         struct {
             uint8_t number; /* 0 or 4 */
             enum cr_access access;
-            uint64_t value; /* MOV: the new value; LMSW: the low 16 bits */
+            uint8_t gpr;    /* MOV_FROM, SMSW: which register receives it */
+            uint8_t size;   /* SMSW: bytes of that register */
+            uint64_t value; /* MOV_TO: the new value; LMSW: the low 16 bits */
         } cr;
         struct {
             uint8_t vector;
             bool has_error;
             uint32_t error;
             uint64_t causes; /* #DB: the bits for DR6 */
-        } exception;         /* RIP is where the exception's handler is to return to */
+            bool behind;     /* its handler is to return behind the instruction, else to RIP */
+        } exception;
     };
 };
 
@@ -191,7 +198,13 @@ struct virt_vcpu {
     hpa_t tables;            /* root of the guest's EPT or NPT */
     uint64_t cr0_owned;      /* bits of CR0 and CR4 whose change exits */
     uint64_t cr4_owned;
-    uint16_t tag; /* VPID or ASID, not 0 */
+    uint64_t cr0_shadow; /* SVM: what the guest wrote */
+    uint64_t cr4_shadow;
+    uint64_t clean; /* SVM: what of the VMCB has not changed since the last exit */
+    uint16_t tag;   /* VPID or ASID, not 0 */
+    bool nmi_masked; /* SVM: the guest is in its NMI handler, as far as we know */
+    bool nmi_wanted;
+    bool nmi_stepping;
     bool entered; /* false: the last enter was given up before the guest ran */
 };
 
@@ -226,9 +239,13 @@ struct cpu;
 struct cpuid_guest; /* arch/x86/model/cpuid_policy.h */
 struct cpuid_table;
 struct cr_policy; /* arch/x86/model/cr_policy.h */
+struct pagetable_format;
 
 struct virt_ops {
     const char *name; /* "VT-x" */
+    const struct pagetable_format *tables; /* of guests' memory: EPT or NPT ... */
+    uint32_t tables_flags;                 /* ... and what each mapping needs */
+    uint32_t cpu_bytes;                    /* of struct cpu.virt_page */
 
     /* Can this processor do what we need? Asked once on the bootstrap processor. */
     bool (*probe)(struct diag *diag);
@@ -276,6 +293,6 @@ struct virt_ops {
     void (*entry_failure)(struct virt_vcpu *vcpu, char *text, uint32_t size);
 };
 
-extern const struct virt_ops vmx_ops;
+extern const struct virt_ops vmx_ops, svm_ops;
 
 #endif

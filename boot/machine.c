@@ -3,6 +3,7 @@
 
 #include "arch/cpu.h"
 #include "arch/x86/model/controls.h"
+#include "arch/x86/model/svm_caps.h"
 #include "arch/x86/model/topology.h"
 #include "arch/x86/regs/cpuid.h"
 #include "arch/x86/regs/cr.h"
@@ -26,6 +27,35 @@ static uint64_t rdmsr(void *context, uint32_t msr)
 {
     (void)context;
     return cpu_rdmsr(msr);
+}
+
+static struct cpuid_regs read_cpuid(void *context, uint32_t leaf, uint32_t subleaf)
+{
+    (void)context;
+    struct cpu_cpuid_regs r = cpu_cpuid(leaf, subleaf);
+    return (struct cpuid_regs){r.eax, r.ebx, r.ecx, r.edx};
+}
+
+static bool is_amd(void)
+{
+    struct cpuid_regs vendor = read_cpuid(NULL, CPUID_VENDOR, 0);
+    return cpuid_is_amd(&vendor);
+}
+
+static struct svm_caps read_svm(void)
+{
+    static const struct cpuid_source cpuid = {.read = read_cpuid};
+    struct svm_caps caps;
+
+    svm_caps_read(&caps, &cpuid, rdmsr, NULL);
+    return caps;
+}
+
+static bool check_svm(struct diag *diag)
+{
+    struct svm_caps caps = read_svm();
+
+    return svm_support_check(&caps, diag);
 }
 
 static bool check_vmx(struct diag *diag)
@@ -59,7 +89,7 @@ static bool check_paging(struct diag *diag)
 
 bool machine_check_processor(struct diag *diag)
 {
-    return check_vmx(diag) && check_no_execute(diag) && check_paging(diag);
+    return (is_amd() ? check_svm(diag) : check_vmx(diag)) && check_no_execute(diag) && check_paging(diag);
 }
 
 /*
@@ -99,7 +129,8 @@ static uint32_t read_topology(struct hardware *hardware)
 void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware)
 {
     acpi_fill_hardware(acpi, read_topology(hardware), hardware);
-    hardware->page_1g = (cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_1G) != 0;
+    hardware->page_1g = is_amd() ? read_svm().page_1g
+                                 : (cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_1G) != 0;
 }
 
 /* The memory map as it is now, in the planner's terms. */

@@ -121,6 +121,7 @@ static void own_machine(void)
     clock_init(handoff.wall_clock, handoff.wall_tsc);
     log_line("TSC %llu kHz (%s)%s", (unsigned long long)tsc_khz(), tsc_source(),
              features_tsc_invariant() ? "" : ", not invariant: guests' clocks may drift");
+    apic_map();
     ioapic_init(acpi); /* first: the 8259s reach this processor whatever its APIC says */
     apic_enable();
     power_init(acpi);
@@ -151,7 +152,7 @@ void kernel_main(const struct handoff *from)
     if (handoff.screen.pixels != PIXELS_NONE)
         log_line("screen of %u x %u pixels", handoff.screen.width, handoff.screen.height);
     log_warnings();
-    rights.ops = &vmx_ops;
+    rights.ops = features_amd() ? &svm_ops : &vmx_ops;
     quiet_devices();
     make_plan();
     times_mark(TIME_PLAN);

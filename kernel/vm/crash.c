@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/vm/crash.h"
 
-#include "arch/cpu.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/log.h"
 #include "kernel/vm/exits.h"
@@ -84,7 +83,7 @@ void crash_report(struct vcpu *vcpu, const struct vm_exit *exit, enum stop_reaso
              (ull)get(vcpu, VREG_RIP), (ull)get(vcpu, VREG_RFLAGS), (ull)get(vcpu, VREG_CS),
              (ull)get(vcpu, VREG_CS_BASE));
     log_line("crash guest=%s cr0=%llx cr2=%llx cr3=%llx cr4=%llx efer=%llx", name,
-             (ull)get(vcpu, VREG_CR0), (ull)cpu_read_cr2(), (ull)get(vcpu, VREG_CR3),
+             (ull)get(vcpu, VREG_CR0), (ull)get(vcpu, VREG_CR2), (ull)get(vcpu, VREG_CR3),
              (ull)get(vcpu, VREG_CR4), (ull)get(vcpu, VREG_EFER));
     registers_report(vcpu, name);
     code_report(vcpu, name);

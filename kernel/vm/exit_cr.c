@@ -59,8 +59,21 @@ static uint64_t cr_new_value(const struct vm_exit *exit, uint64_t cr0)
         return cr0 & ~CR0_TS;
     case CR_LMSW:
         return cr0_after_lmsw(cr0, (uint16_t)exit->cr.value);
+    case CR_MOV_FROM:
+    case CR_SMSW:
+        break;
     }
     return cr0;
+}
+
+/* Reads exit only where the processor cannot show the guest its own value: CR0 with CD or NW. */
+static struct verdict cr0_read(struct vcpu *vcpu, const struct vm_exit *exit, uint64_t cr0)
+{
+    unsigned size = exit->cr.access == CR_SMSW ? exit->cr.size : 8;
+    uint64_t old = vcpu_gpr(vcpu, exit->cr.gpr), kept = size == 2 ? ~UINT64_C(0xffff) : 0;
+    uint64_t value = size == 8 ? cr0 : (uint32_t)cr0;
+    vcpu_set_gpr(vcpu, exit->cr.gpr, (old & kept) | (value & ~kept));
+    return verdict_skip();
 }
 
 struct verdict exit_cr(struct vcpu *vcpu, struct vm_exit *exit)
@@ -69,6 +82,8 @@ struct verdict exit_cr(struct vcpu *vcpu, struct vm_exit *exit)
     bool cr0 = exit->cr.number == 0;
     if (!cr0 && exit->cr.number != 4)
         return verdict_stop(STOP_FORBIDDEN);
+    if (exit->cr.access == CR_MOV_FROM || exit->cr.access == CR_SMSW)
+        return cr0_read(vcpu, exit, old.cr0);
     uint64_t value = cr_new_value(exit, old.cr0);
     struct cr_verdict write =
         cr0 ? cr0_write(&rights.cr, &old, value) : cr4_write(&rights.cr, &old, value);

@@ -14,12 +14,10 @@
  * Exceptions": the same bits. */
 #define DR6_CAUSES (BITS(3, 0) | BIT(13) | DR6_BS)
 
-static void dr6_update(uint64_t causes)
+static void dr6_update(struct vcpu *vcpu, uint64_t causes)
 {
-    uint64_t dr6;
-    __asm__ volatile("mov %%db6, %0" : "=r"(dr6));
-    dr6 = (dr6 & ~BITS(3, 0)) | (causes & DR6_CAUSES);
-    __asm__ volatile("mov %0, %%db6" : : "r"(dr6));
+    uint64_t dr6 = rights.ops->get(&vcpu->virt, VREG_DR6);
+    rights.ops->set(&vcpu->virt, VREG_DR6, (dr6 & ~BITS(3, 0)) | (causes & DR6_CAUSES));
 }
 
 /*
@@ -29,7 +27,7 @@ static void dr6_update(uint64_t causes)
 static void debug_deliver(struct vcpu *vcpu, uint64_t causes)
 {
     const struct virt_ops *ops = rights.ops;
-    dr6_update(causes);
+    dr6_update(vcpu, causes);
     ops->set(&vcpu->virt, VREG_DR7, ops->get(&vcpu->virt, VREG_DR7) & ~DR7_GD);
     ops->set(&vcpu->virt, VREG_DEBUGCTL, ops->get(&vcpu->virt, VREG_DEBUGCTL) & ~DEBUGCTL_BTF);
 }
@@ -48,6 +46,9 @@ struct verdict exit_exception(struct vcpu *vcpu, struct vm_exit *exit)
 {
     if (exit->exception.vector == EXC_MC)
         return machine_check(vcpu);
+    if (exit->exception.behind)
+        rights.ops->set(&vcpu->virt, VREG_RIP,
+                        rights.ops->get(&vcpu->virt, VREG_RIP) + exit->length);
     if (exit->exception.vector == EXC_DB)
         debug_deliver(vcpu, exit->exception.causes);
     return exit->exception.has_error ? verdict_fault(exit->exception.vector, exit->exception.error)

@@ -161,6 +161,22 @@ static bool kvm_system_time_write(struct vcpu *vcpu, uint32_t msr, uint64_t valu
            gmem_write(vcpu->guest, at, &time, sizeof(time));
 }
 
+static bool pat_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = rights.ops->get(&vcpu->virt, VREG_PAT);
+    return true;
+}
+
+static bool pat_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    (void)msr;
+    if (!pat_check(value))
+        return false;
+    rights.ops->set(&vcpu->virt, VREG_PAT, value);
+    return true;
+}
+
 struct msr_handler {
     read_fn *read;
     write_fn *write;
@@ -177,6 +193,8 @@ static const struct msr_handler handlers[MSR_KIND_COUNT] = {
     [MSR_KIND_DEBUGCTL] = {debugctl_read, debugctl_write},
     [MSR_KIND_EFER] = {efer_read_msr, efer_write_msr},
     [MSR_KIND_XSS] = {zero_read, zero_write},
+    [MSR_KIND_PAT] = {pat_read, pat_write},
+    [MSR_KIND_X2APIC] = {lapic_forward_read, lapic_forward_write},
     [MSR_KIND_X2APIC_ID] = {lapic_read, lapic_write},
     [MSR_KIND_X2APIC_LDR] = {lapic_read, lapic_write},
     [MSR_KIND_X2APIC_LVT] = {lapic_read, lapic_write},
@@ -184,6 +202,12 @@ static const struct msr_handler handlers[MSR_KIND_COUNT] = {
     [MSR_KIND_KVM_WALL_CLOCK] = {kvm_wall_clock_read, kvm_wall_clock_write},
     [MSR_KIND_KVM_SYSTEM_TIME] = {kvm_system_time_read, kvm_system_time_write},
 };
+
+/* Native accesses exit, too, where the backend cannot do better. */
+static bool is_emulated(uint8_t access)
+{
+    return access == MSR_EMULATE || access == MSR_NATIVE;
+}
 
 struct verdict exit_msr_read(struct vcpu *vcpu, struct vm_exit *exit)
 {
@@ -195,7 +219,7 @@ struct verdict exit_msr_read(struct vcpu *vcpu, struct vm_exit *exit)
         return verdict_fault(EXC_GP, 0);
     if (rule->read == MSR_CONSTANT)
         value = rule->constant;
-    else if (rule->read != MSR_EMULATE || !handlers[rule->kind].read ||
+    else if (!is_emulated(rule->read) || !handlers[rule->kind].read ||
              !handlers[rule->kind].read(vcpu, msr, &value))
         return verdict_fault(EXC_GP, 0);
     vcpu->virt.gpr[GPR_RAX] = (uint32_t)value;
@@ -214,7 +238,7 @@ struct verdict exit_msr_write(struct vcpu *vcpu, struct vm_exit *exit)
         return verdict_fault(EXC_GP, 0);
     if (rule->write == MSR_IGNORE)
         return verdict_skip();
-    if (rule->write != MSR_EMULATE || !handlers[rule->kind].write ||
+    if (!is_emulated(rule->write) || !handlers[rule->kind].write ||
         !handlers[rule->kind].write(vcpu, msr, value))
         return verdict_fault(EXC_GP, 0);
     return verdict_skip();

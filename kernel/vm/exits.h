@@ -30,6 +30,7 @@ extern struct exit_rights rights;
 
 /* General register `number` of the instruction encoding, RSP included. */
 uint64_t vcpu_gpr(struct vcpu *vcpu, unsigned number);
+void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value);
 
 /* Where a guest's port meets a device. `size` is 1, 2 or 4 bytes. */
 uint32_t port_in(struct guest *guest, uint16_t port, int size);

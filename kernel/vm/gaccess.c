@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/vm/gaccess.h"
 
-#include "arch/cpu.h"
 #include "arch/x86/model/walk.h"
 #include "arch/x86/regs/cr.h"
 #include "arch/x86/regs/exception.h"
@@ -43,12 +42,12 @@ static enum walk_status translate(struct vcpu *vcpu, gva_t at, uint32_t access,
     return walk_translate(&cpu, &memory, at, access, result);
 }
 
-static struct verdict walk_fault(enum walk_status status, gva_t at,
+static struct verdict walk_fault(struct vcpu *vcpu, enum walk_status status, gva_t at,
                                  const struct walk_result *result)
 {
     switch (status) {
     case WALK_PAGE_FAULT:
-        cpu_write_cr2(at.raw); /* CR2 is the guest's: the hypervisor takes no page faults */
+        rights.ops->set(&vcpu->virt, VREG_CR2, at.raw);
         return verdict_fault(EXC_PF, result->error_code);
     case WALK_NON_CANONICAL:
         return verdict_fault(EXC_GP, 0);
@@ -76,13 +75,18 @@ bool gaccess_translate(struct vcpu *vcpu, gva_t at, uint32_t access, gpa_t *to,
     *to = result.gpa;
     if (status == WALK_OK)
         return true;
-    *fault = walk_fault(status, at, &result);
+    *fault = walk_fault(vcpu, status, at, &result);
     return false;
+}
+
+gva_t gaccess_rip(struct vcpu *vcpu)
+{
+    return gva(get(vcpu, VREG_CS_BASE) + get(vcpu, VREG_RIP));
 }
 
 uint32_t gaccess_code(struct vcpu *vcpu, uint8_t *bytes, uint32_t size)
 {
-    gva_t at = gva(get(vcpu, VREG_CS_BASE) + get(vcpu, VREG_RIP));
+    gva_t at = gaccess_rip(vcpu);
     uint32_t got = 0;
     while (got < size) {
         struct walk_result result;
@@ -96,7 +100,7 @@ uint32_t gaccess_code(struct vcpu *vcpu, uint8_t *bytes, uint32_t size)
     return got;
 }
 
-static enum insn_mode code_mode(struct vcpu *vcpu)
+enum insn_mode gaccess_mode(struct vcpu *vcpu)
 {
     uint64_t attributes = get(vcpu, VREG_CS_ATTR);
     if ((get(vcpu, VREG_EFER) & EFER_LMA) && (attributes & SEG_ATTR_LONG))
@@ -108,7 +112,7 @@ bool gaccess_insn(struct vcpu *vcpu, struct insn *insn, struct verdict *fault)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
     uint32_t got = gaccess_code(vcpu, bytes, sizeof(bytes));
-    if (insn_decode(code_mode(vcpu), bytes, got, insn))
+    if (insn_decode(gaccess_mode(vcpu), bytes, got, insn))
         return true;
     *fault = verdict_stop(STOP_FORBIDDEN);
     return false;
@@ -120,6 +124,6 @@ uint64_t gaccess_base(struct vcpu *vcpu, enum insn_segment segment)
         [INSN_ES] = VREG_ES_BASE, [INSN_CS] = VREG_CS_BASE, [INSN_SS] = VREG_SS_BASE,
         [INSN_DS] = VREG_DS_BASE, [INSN_FS] = VREG_FS_BASE, [INSN_GS] = VREG_GS_BASE,
     };
-    bool flat = segment != INSN_FS && segment != INSN_GS && code_mode(vcpu) == INSN_64;
+    bool flat = segment != INSN_FS && segment != INSN_GS && gaccess_mode(vcpu) == INSN_64;
     return flat ? 0 : get(vcpu, bases[segment]);
 }

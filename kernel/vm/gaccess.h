@@ -23,6 +23,10 @@ bool gaccess_insn(struct vcpu *vcpu, struct insn *insn, struct verdict *fault);
 /* The bytes at RIP as far as they can be read, for the crash record; returns how many. */
 uint32_t gaccess_code(struct vcpu *vcpu, uint8_t *bytes, uint32_t size);
 
+/* Where the next instruction lies, and how it is read. */
+gva_t gaccess_rip(struct vcpu *vcpu);
+enum insn_mode gaccess_mode(struct vcpu *vcpu);
+
 /* The base of a segment for memory operands; 0 in 64-bit mode but for FS and GS. */
 uint64_t gaccess_base(struct vcpu *vcpu, enum insn_segment segment);
 

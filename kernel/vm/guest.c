@@ -2,7 +2,7 @@
 /* Guests out of the plan: memory tables, vCPUs, devices. */
 #include "kernel/vm/guest.h"
 
-#include "arch/cpu.h"
+#include "arch/x86/cpu/features.h"
 #include "arch/x86/cpu/memory.h"
 #include "arch/x86/cpu/smp.h"
 #include "arch/x86/cpu/tsc.h"
@@ -52,29 +52,21 @@ static bool take_page(void *context, hpa_t *page)
 static void map_memory(struct guest *guest, bool page_1g)
 {
     struct pagetable table = {
-        .format = &pagetable_ept, .page_1g = page_1g, .table_at = table_at, .take_page = take_page};
+        .format = rights.ops->tables, .page_1g = page_1g, .table_at = table_at, .take_page = take_page};
     bool mapped = pagetable_init(&table);
     for (uint32_t i = 0; i < guest->range_count && mapped; i++) {
         const struct plan_range *range = &guest->ranges[i];
         mapped = pagetable_map(&table, range->gpa.raw, range->hpa.raw, range->size,
-                               MAP_READ | MAP_WRITE | MAP_EXEC);
+                               MAP_READ | MAP_WRITE | MAP_EXEC | rights.ops->tables_flags);
     }
     assert(mapped);
     guest->tables = table.root;
-}
-
-static struct cpuid_regs host_cpuid(void *context, uint32_t leaf, uint32_t subleaf)
-{
-    (void)context;
-    struct cpu_cpuid_regs regs = cpu_cpuid(leaf, subleaf);
-    return (struct cpuid_regs){regs.eax, regs.ebx, regs.ecx, regs.edx};
 }
 
 static void vcpu_create(struct guest *guest, uint32_t id, struct cpu *cpu,
                         uint32_t threads_per_core)
 {
     struct vcpu *vcpu = &guest->vcpus[id];
-    struct cpuid_source host = {.read = host_cpuid};
     struct cpuid_guest shown = {
         .vcpu = id,
         .vcpu_count = guest->vcpu_count,
@@ -88,7 +80,7 @@ static void vcpu_create(struct guest *guest, uint32_t id, struct cpu *cpu,
     vcpu->cpu = cpu;
     cpu->vcpu = vcpu;
     rights.ops->offer(&shown);
-    cpuid_policy_build(&host, &shown, &vcpu->cpuid);
+    cpuid_policy_build(&cpuid_machine, &shown, &vcpu->cpuid);
     /* Every guest gets the same rights: they follow from the processor alone. */
     rights.ops->rights(&vcpu->cpuid, &rights.cr);
     rights.msr_features = msr_features(&vcpu->cpuid);

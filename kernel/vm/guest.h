@@ -41,6 +41,9 @@ struct vcpu {
     uint64_t kvm_system_time; /* what the guest wrote to MSR_KVM_SYSTEM_TIME */
     uint64_t kvm_wall_clock;
     uint64_t tsc_adjust;
+    gva_t code_page; /* decode.c: the page of the last instruction that was read ... */
+    uint64_t code_cr3;
+    gpa_t code_at; /* ... and where it lies */
     struct cpuid_table cpuid;
     struct stats stats;
 };

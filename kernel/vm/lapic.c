@@ -33,7 +33,7 @@ static uint64_t *lvt_shadow(struct vlapic *lapic, uint32_t msr)
 /* Entries that this processor's APIC really has: SDM Vol. 3A "Local APIC Version Register". */
 static bool lvt_present(uint32_t msr)
 {
-    uint64_t highest = field_get(APIC_VERSION_MAX_LVT, cpu_rdmsr(MSR_X2APIC_VERSION));
+    uint64_t highest = field_get(APIC_VERSION_MAX_LVT, apic_read(MSR_X2APIC_VERSION));
     switch (msr) {
     case MSR_X2APIC_LVT_CMCI:
         return highest >= 6;
@@ -69,7 +69,7 @@ static bool lvt_write_msr(uint64_t *slot, uint32_t msr, uint64_t value)
         return false;
     *slot = shadow;
     if (lvt_present(msr))
-        cpu_wrmsr(msr, real);
+        apic_write(msr, real);
     return true;
 }
 
@@ -110,6 +110,23 @@ static bool icr_write(struct vcpu *vcpu, uint64_t value)
     for (uint32_t i = 0; i < guest->vcpu_count; i++)
         if (ipi_matches(&ipi, guest->vcpus[i].id, vcpu->id))
             ipi_deliver(vcpu, &guest->vcpus[i], &ipi);
+    return true;
+}
+
+/* Registers that are the guest's own, but not without an exit: the machine has an xAPIC. */
+bool lapic_forward_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    (void)vcpu;
+    *value = apic_read(msr);
+    return true;
+}
+
+bool lapic_forward_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    (void)vcpu;
+    if (!apic_value_check(msr, value, rights.msr_features >> MSR_NEED_DEADLINE & 1))
+        return false;
+    apic_write(msr, (uint32_t)value);
     return true;
 }
 

@@ -25,6 +25,10 @@ void lapic_reset(struct vlapic *lapic);
 bool lapic_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool lapic_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
+/* The same for registers that go straight to the machine's APIC. */
+bool lapic_forward_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+bool lapic_forward_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
 /* Deliver `vector` to the guest's vCPU with virtual APIC id `dest`; nobody there: nothing. */
 void lapic_send(struct guest *guest, uint32_t dest, uint8_t vector);
 

@@ -23,7 +23,7 @@ static void needs_check(void)
     guest_needs(&real);
     real.fixed += terminal_bytes_fixed();
     real.per_guest += terminal_bytes_per_guest();
-    real.per_cpu += PAGE_4K; /* virt_page */
+    real.per_cpu += rights.ops->cpu_bytes;
     assert(real.fixed <= host_needs.fixed && real.per_cpu <= host_needs.per_cpu);
     assert(real.per_guest <= host_needs.per_guest && real.per_vcpu <= host_needs.per_vcpu);
 }
@@ -101,7 +101,7 @@ bool launch_prepare(const struct launch_sources *sources, struct diag *diag)
     if (!processors_check(sources, diag))
         return false;
     for (uint32_t i = 0; i < sources->hardware->cpu_count; i++)
-        cpu_at(i)->virt_page = host_alloc(PAGE_4K, PAGE_4K);
+        cpu_at(i)->virt_page = host_alloc(rights.ops->cpu_bytes, PAGE_4K);
     struct guest_sources guests = {
         .config = sources->config,
         .plan = sources->plan,

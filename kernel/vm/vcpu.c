@@ -8,6 +8,7 @@
 #include "kernel/log.h"
 #include "kernel/terminal.h"
 #include "kernel/vm/crash.h"
+#include "kernel/vm/decode.h"
 #include "kernel/vm/exits.h"
 
 struct exit_rights rights;
@@ -33,6 +34,7 @@ static const struct exit_rule exit_rules[EXIT_KINDS] = {
     [EXIT_RDPMC] = {exit_rdpmc, STAT_OTHER},
     [EXIT_TASK_SWITCH] = {exit_unexpected, STAT_OTHER},
     [EXIT_WINDOW] = {exit_window, STAT_OTHER},
+    [EXIT_RESUME] = {exit_ignore, STAT_OTHER},
     [EXIT_INIT] = {exit_ignore, STAT_OTHER},
     [EXIT_SIPI] = {exit_ignore, STAT_OTHER},
     [EXIT_TRIPLE_FAULT] = {exit_triple_fault, STAT_OTHER},
@@ -52,6 +54,14 @@ uint64_t vcpu_gpr(struct vcpu *vcpu, unsigned number)
     if (number == GPR_RSP)
         return rights.ops->get(&vcpu->virt, VREG_RSP);
     return vcpu->virt.gpr[number % GPR_COUNT];
+}
+
+void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value)
+{
+    if (number == GPR_RSP)
+        rights.ops->set(&vcpu->virt, VREG_RSP, value);
+    else
+        vcpu->virt.gpr[number % GPR_COUNT] = value;
 }
 
 /*
@@ -184,7 +194,9 @@ enum stop_reason vcpu_run(struct vcpu *vcpu)
     for (;;) {
         enter(&vcpu->virt, &exit);
         uint64_t left = cpu_rdtsc();
-        struct verdict verdict = exit_rules[exit.kind].handler(vcpu, &exit);
+        struct verdict verdict;
+        if (!exit.undecoded || decode_exit(vcpu, &exit, &verdict))
+            verdict = exit_rules[exit.kind].handler(vcpu, &exit);
         enum stop_reason stop = verdict_apply(vcpu, &exit, verdict);
         stats_count(&vcpu->stats, stat_of(&exit), cpu_rdtsc() - left);
         if (stop != STOP_NONE) {

@@ -3,12 +3,14 @@
 
 #include "arch/cpu.h"
 #include "arch/x86/cpu/features.h"
+#include "arch/x86/cpu/memory.h"
 #include "arch/x86/cpu/percpu.h"
 #include "arch/x86/cpu/tables.h"
 #include "arch/x86/regs/apic.h"
 #include "arch/x86/regs/cpuid.h"
 #include "arch/x86/regs/msr.h"
 #include "kernel/lib/types.h"
+#include "kernel/mm/pagetable.h"
 
 /* Any vector that the IDT drains; the deadline timer wakes HLT with it. */
 #define TIMER_VECTOR 0xfeu
@@ -24,26 +26,66 @@
 
 void cpu_take_interrupts(void);
 
-bool apic_available(void)
+/* xAPIC mode: the registers in memory. NULL in x2APIC mode. The drain handler looks here, too. */
+volatile uint32_t *apic_registers;
+
+#define XAPIC_BASE        UINT64_C(0xfee00000) /* where each processor has its own: see apic_enable() */
+#define XAPIC_STEP        4                    /* words from one register to the next */
+#define XAPIC_DESTINATION BITS(31, 24)
+#define XAPIC_BUSY        BIT(12)
+#define XAPIC_ICR_HIGH    0x831u /* as if it were an x2APIC register */
+#define XAPIC_BUSY_READS  1000000
+
+static volatile uint32_t *xapic(uint32_t msr)
+{
+    return apic_registers + (msr - MSR_X2APIC_FIRST) * XAPIC_STEP;
+}
+
+uint32_t apic_read(uint32_t msr)
+{
+    return apic_registers ? *xapic(msr) : (uint32_t)cpu_rdmsr(msr);
+}
+
+void apic_write(uint32_t msr, uint32_t value)
+{
+    if (!apic_registers)
+        cpu_wrmsr(msr, value);
+    else if (msr == MSR_X2APIC_SELF_IPI)
+        *xapic(MSR_X2APIC_ICR) =
+            (uint32_t)field_put(ICR_SHORTHAND, APIC_TO_SELF) | (uint32_t)ICR_ASSERT | value;
+    else
+        *xapic(msr) = value;
+}
+
+bool apic_is_x2(void)
 {
     return (cpu_cpuid(CPUID_FEATURES, 0).ecx & CPUID_1_ECX_X2APIC) != 0;
+}
+
+void apic_map(void)
+{
+    if (!apic_is_x2())
+        apic_registers = device_map(hpa(XAPIC_BASE), PAGE_4K, MAP_UNCACHED);
 }
 
 void apic_enable(void)
 {
     uint64_t base = cpu_rdmsr(MSR_IA32_APIC_BASE);
 
+    if (apic_registers)
+        base = (base & ~APIC_BASE_ADDR) | XAPIC_BASE;
     /* From disabled to x2APIC there is no direct way. */
-    if ((base & APIC_BASE_EN) == 0)
+    if (apic_registers || (base & APIC_BASE_EN) == 0)
         cpu_wrmsr(MSR_IA32_APIC_BASE, base |= APIC_BASE_EN);
-    if ((base & APIC_BASE_EXTD) == 0)
+    if (!apic_registers && (base & APIC_BASE_EXTD) == 0)
         cpu_wrmsr(MSR_IA32_APIC_BASE, base | APIC_BASE_EXTD);
     (void)apic_reset();
 }
 
 uint32_t apic_id(void)
 {
-    return (uint32_t)cpu_rdmsr(MSR_X2APIC_ID);
+    uint32_t id = apic_read(MSR_X2APIC_ID);
+    return apic_registers ? (uint32_t)field_get(XAPIC_DESTINATION, id) : id;
 }
 
 /*
@@ -52,9 +94,16 @@ uint32_t apic_id(void)
  */
 static void send(uint32_t apic_id, enum apic_delivery delivery, uint8_t vector)
 {
+    uint64_t command = ICR_ASSERT | field_put(ICR_DELIVERY, delivery) | vector;
     __asm__ volatile("mfence; lfence" : : : "memory");
-    cpu_wrmsr(MSR_X2APIC_ICR, field_put(ICR_DESTINATION, apic_id) | ICR_ASSERT |
-                                  field_put(ICR_DELIVERY, delivery) | vector);
+    if (!apic_registers) {
+        cpu_wrmsr(MSR_X2APIC_ICR, field_put(ICR_DESTINATION, apic_id) | command);
+        return;
+    }
+    for (unsigned i = 0; i < XAPIC_BUSY_READS && (*xapic(MSR_X2APIC_ICR) & XAPIC_BUSY); i++)
+        cpu_pause();
+    *xapic(XAPIC_ICR_HIGH) = (uint32_t)field_put(XAPIC_DESTINATION, apic_id);
+    *xapic(MSR_X2APIC_ICR) = (uint32_t)command;
 }
 
 void apic_send_nmi(uint32_t apic_id)
@@ -81,7 +130,7 @@ void apic_send_startup(uint32_t apic_id, uint8_t page)
 static bool any_vector(uint32_t msr)
 {
     for (uint32_t i = 0; i < VECTOR_WORDS; i++)
-        if (cpu_rdmsr(msr + i) != 0)
+        if (apic_read(msr + i) != 0)
             return true;
     return false;
 }
@@ -95,13 +144,13 @@ static void mask_all(void)
         {MSR_X2APIC_LVT_TIMER, 0}, {MSR_X2APIC_LVT_LINT0, 0}, {MSR_X2APIC_LVT_LINT1, 0},
         {MSR_X2APIC_LVT_ERROR, 3}, {MSR_X2APIC_LVT_PERF, 4},  {MSR_X2APIC_LVT_THERMAL, 5},
     };
-    uint64_t last = field_get(APIC_VERSION_MAX_LVT, cpu_rdmsr(MSR_X2APIC_VERSION));
+    uint64_t last = field_get(APIC_VERSION_MAX_LVT, apic_read(MSR_X2APIC_VERSION));
 
     for (size_t i = 0; i < ARRAY_COUNT(entries); i++)
         if (last >= entries[i].last)
-            cpu_wrmsr(entries[i].msr, LVT_RESET);
+            apic_write(entries[i].msr, (uint32_t)LVT_RESET);
     if (last >= LAST_WITH_CMCI && (cpu_rdmsr(MSR_IA32_MCG_CAP) & MCG_CAP_CMCI_P) != 0)
-        cpu_wrmsr(MSR_X2APIC_LVT_CMCI, LVT_RESET);
+        apic_write(MSR_X2APIC_LVT_CMCI, (uint32_t)LVT_RESET);
 }
 
 static bool drain(void)
@@ -109,7 +158,7 @@ static bool drain(void)
     struct cpu *cpu = cpu_this();
 
     for (unsigned i = 0; i < VECTORS && any_vector(MSR_X2APIC_ISR0); i++)
-        cpu_wrmsr(MSR_X2APIC_EOI, 0);
+        apic_write(MSR_X2APIC_EOI, 0);
     cpu->draining = 1;
     for (unsigned i = 0; i < VECTORS && any_vector(MSR_X2APIC_IRR0); i++)
         cpu_take_interrupts();
@@ -120,17 +169,17 @@ static bool drain(void)
 bool apic_reset(void)
 {
     /* Enabled while draining: a disabled APIC may keep what is pending to itself. */
-    cpu_wrmsr(MSR_X2APIC_SVR, APIC_SVR_ENABLE | SVR_RESET);
+    apic_write(MSR_X2APIC_SVR, (uint32_t)(APIC_SVR_ENABLE | SVR_RESET));
     mask_all();
-    cpu_wrmsr(MSR_X2APIC_TIMER_INIT, 0);
-    cpu_wrmsr(MSR_X2APIC_TIMER_DIV, 0);
+    apic_write(MSR_X2APIC_TIMER_INIT, 0);
+    apic_write(MSR_X2APIC_TIMER_DIV, 0);
     if (features_tsc_deadline())
         cpu_wrmsr(MSR_IA32_TSC_DEADLINE, 0);
-    cpu_wrmsr(MSR_X2APIC_TPR, 0);
+    apic_write(MSR_X2APIC_TPR, 0);
     bool clean = drain();
-    cpu_wrmsr(MSR_X2APIC_ESR, 0); /* twice: the first write latches what has happened */
-    cpu_wrmsr(MSR_X2APIC_ESR, 0);
-    cpu_wrmsr(MSR_X2APIC_SVR, SVR_RESET);
+    apic_write(MSR_X2APIC_ESR, 0); /* twice: the first write latches what has happened */
+    apic_write(MSR_X2APIC_ESR, 0);
+    apic_write(MSR_X2APIC_SVR, (uint32_t)SVR_RESET);
     return clean;
 }
 
@@ -141,8 +190,9 @@ static bool attention(void)
 
 static void sleep_until(uint64_t tsc)
 {
-    cpu_wrmsr(MSR_X2APIC_SVR, APIC_SVR_ENABLE | SVR_RESET);
-    cpu_wrmsr(MSR_X2APIC_LVT_TIMER, field_put(LVT_TIMER_MODE, LVT_TIMER_TSC) | TIMER_VECTOR);
+    apic_write(MSR_X2APIC_SVR, (uint32_t)(APIC_SVR_ENABLE | SVR_RESET));
+    apic_write(MSR_X2APIC_LVT_TIMER,
+               (uint32_t)field_put(LVT_TIMER_MODE, LVT_TIMER_TSC) | TIMER_VECTOR);
     while (!attention() && cpu_rdtsc() < tsc) {
         cpu_wrmsr(MSR_IA32_TSC_DEADLINE, tsc);
         cpu_wait_for_event();

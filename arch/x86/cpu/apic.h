@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of the processor that runs this, in x2APIC mode only.
+ * The local APIC of the processor that runs this: in x2APIC mode, where there is such a thing, else in
+ * xAPIC mode. Registers have their x2APIC names in both.
  * SDM Vol. 3A "Advanced Programmable Interrupt Controller (APIC)", "Extended XAPIC (x2APIC)".
  *
  * While a guest runs on a processor the APIC's registers are the guest's; the hypervisor then only
@@ -12,16 +13,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Does the processor offer x2APIC? If not, nothing else here may be called. */
-bool apic_available(void);
+/* Does the processor offer x2APIC? Then guests may use its registers without an exit. */
+bool apic_is_x2(void);
+
+/* Before the first of all others, and before memory_seal(). */
+void apic_map(void);
+
+/* A register by its x2APIC MSR number, which exists in both modes: not the ICR. */
+uint32_t apic_read(uint32_t msr);
+void apic_write(uint32_t msr, uint32_t value);
 
 /*
- * Enter x2APIC mode from whatever mode firmware left; then apic_reset(). The 8259 pair is masked by
+ * Enter x2APIC or xAPIC mode from whatever mode firmware left; then apic_reset(). The 8259 pair is masked by
  * then (ioapic_init()): not every machine keeps its interrupts out where LINT0 is masked.
  */
 void apic_enable(void);
 
-/* x2APIC id. After apic_enable(). */
+/* Its id. After apic_enable(). */
 uint32_t apic_id(void);
 
 /* IPIs to one processor by its x2APIC id. Ordered behind all earlier stores. */

@@ -5,13 +5,15 @@
 
 %define MSR_X2APIC_EOI  0x80b
 %define MSR_X2APIC_ISR0 0x810
+%define XAPIC_EOI       0x0b0
+%define XAPIC_ISR0      0x100
 
 %define ERROR_CODES 0x00227d00      ; EXC_WITH_ERROR_CODE (arch/x86/regs/exception.h)
 
 bits 64
 default rel
 
-extern exception_report, tables_parking, cpu_park, cpu_wait_start, cpu_wait_abort
+extern exception_report, tables_parking, cpu_park, cpu_wait_start, cpu_wait_abort, apic_registers
 
 section .text
 
@@ -70,15 +72,19 @@ exception_real:
 drain_low:
     push rcx
     push rdx
+    mov rax, [apic_registers]
+    test rax, rax
+    jz .x2apic
+    mov eax, [rax + XAPIC_ISR0]
+    jmp .known
+.x2apic:
     mov ecx, MSR_X2APIC_ISR0
     rdmsr
+.known:
     mov ecx, [rsp + 24]
     bt eax, ecx
-    mov eax, 0
-    mov edx, 0
-    mov ecx, MSR_X2APIC_EOI
     jnc .exception
-    wrmsr
+    call end_of_interrupt
     pop rdx
     pop rcx
     pop rax
@@ -97,14 +103,25 @@ exception_drain:
     push rax
     push rcx
     push rdx
-    mov ecx, MSR_X2APIC_EOI
-    xor eax, eax
-    xor edx, edx
-    wrmsr
+    call end_of_interrupt
     pop rdx
     pop rcx
     pop rax
     iretq
+
+; Destroys RAX, RCX, RDX.
+end_of_interrupt:
+    mov rax, [apic_registers]
+    test rax, rax
+    jz .x2apic
+    mov dword [rax + XAPIC_EOI], 0
+    ret
+.x2apic:
+    mov ecx, MSR_X2APIC_EOI
+    xor eax, eax
+    xor edx, edx
+    wrmsr
+    ret
 
 ; NMI, on its own stack: another processor wants attention. GS is ours: VM exits load it before any
 ; instruction in root mode, and the hypervisor never changes it.

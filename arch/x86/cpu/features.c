@@ -58,6 +58,21 @@ bool features_check(struct diag *diag)
     return true;
 }
 
+static struct cpuid_regs machine_cpuid(void *context, uint32_t leaf, uint32_t subleaf)
+{
+    (void)context;
+    struct cpu_cpuid_regs r = cpu_cpuid(leaf, subleaf);
+    return (struct cpuid_regs){r.eax, r.ebx, r.ecx, r.edx};
+}
+
+const struct cpuid_source cpuid_machine = {.read = machine_cpuid};
+
+bool features_amd(void)
+{
+    struct cpuid_regs vendor = machine_cpuid(NULL, CPUID_VENDOR, 0);
+    return cpuid_is_amd(&vendor);
+}
+
 bool features_tsc_invariant(void)
 {
     return has(CPUID_POWER, REG_EDX, CPUID_87_EDX_INVARIANT_TSC);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "arch/x86/model/cpuid_policy.h"
 #include "kernel/lib/diag.h"
 
 /*
@@ -16,6 +17,13 @@ bool features_check(struct diag *diag);
 
 /* Does the TSC run at one rate in every power state? If not, guests' clocks will drift: log it. */
 bool features_tsc_invariant(void);
+
+/* CPUID of the processor that runs this, for the pure model. */
+extern const struct cpuid_source cpuid_machine;
+
+/* AMD-V it is, then, and not VT-x. */
+bool features_amd(void);
+
 /* Is the TSC-deadline mode of the APIC timer there? */
 bool features_tsc_deadline(void);
 

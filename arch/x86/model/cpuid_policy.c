@@ -49,10 +49,19 @@
 #define ALLOW_XCR0 (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
 #define ALLOW_D_1_EAX                                                                              \
     (CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XGETBV1 | CPUID_D_1_EAX_XSAVES)
-#define ALLOW_81_ECX (CPUID_81_ECX_LAHF64 | CPUID_81_ECX_LZCNT | CPUID_81_ECX_PREFETCHW)
+#define ALLOW_81_ECX                                                                               \
+    (CPUID_81_ECX_LAHF64 | CPUID_81_ECX_CR8 | CPUID_81_ECX_LZCNT | CPUID_81_ECX_SSE4A |            \
+     CPUID_81_ECX_MISALIGN | CPUID_81_ECX_PREFETCHW | CPUID_81_ECX_XOP | CPUID_81_ECX_FMA4 |       \
+     CPUID_81_ECX_TBM | CPUID_81_ECX_TOPOLOGY)
 #define ALLOW_81_EDX                                                                               \
     (CPUID_81_EDX_SYSCALL | CPUID_81_EDX_NX | CPUID_81_EDX_PAGE1G | CPUID_81_EDX_RDTSCP |          \
-     CPUID_81_EDX_LM)
+     CPUID_81_EDX_LM | CPUID_81_EDX_MMXEXT | CPUID_81_EDX_COMMON)
+#define ALLOW_88_EBX                                                                               \
+    (CPUID_88_EBX_CLZERO | CPUID_88_EBX_XSAVEERPTR | CPUID_88_EBX_WBNOINVD | CPUID_88_EBX_IBPB |   \
+     CPUID_88_EBX_IBRS | CPUID_88_EBX_STIBP | CPUID_88_EBX_IBRS_ALWAYS |                           \
+     CPUID_88_EBX_STIBP_ALWAYS | CPUID_88_EBX_IBRS_BETTER | CPUID_88_EBX_SSBD |                    \
+     CPUID_88_EBX_SSB_NO | CPUID_88_EBX_PSFD | CPUID_88_EBX_BTC_NO | CPUID_88_EBX_IBPB_RET)
+#define ALLOW_21_EAX (CPUID_21_EAX_LFENCE | CPUID_21_EAX_NULL_SEL)
 
 #define KVM_FEATURES                                                                               \
     (KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCKSOURCE_STABLE | KVM_FEATURE_NOP_IODELAY)
@@ -153,8 +162,12 @@ static const struct leaf_mask masks[] = {
     {CPUID_BRAND_FIRST, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_BRAND_FIRST + 1, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_BRAND_LAST, 0, {ALL, ALL, ALL, ALL}},
+    {CPUID_BRAND_LAST + 1, 0, {ALL, ALL, ALL, ALL}}, /* AMD: first-level caches */
     {CPUID_L2_CACHE, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_POWER, 0, {0, 0, 0, CPUID_87_EDX_INVARIANT_TSC}},
+    {CPUID_TLB_1G, 0, {ALL, ALL, ALL, ALL}},
+    {CPUID_OPTIMIZE, 0, {ALL, ALL, ALL, ALL}},
+    {CPUID_FEATURES_AMD, 0, {ALLOW_21_EAX, 0, 0, 0}},
 };
 
 static struct cpuid_regs masked_read(const struct builder *b, unsigned index)
@@ -189,21 +202,22 @@ static void build_features(const struct builder *b)
     add_plain(b, CPUID_MWAIT, r);
 }
 
-static void build_caches(const struct builder *b)
+/* Leaf 4, and 0x8000001D in the same form. */
+static void build_caches(const struct builder *b, uint32_t leaf)
 {
     const struct cpuid_guest *guest = b->guest;
     uint32_t threads = UINT32_C(1) << log2_up(guest->threads_per_core);
     uint32_t all = UINT32_C(1) << log2_up(guest->vcpu_count);
     uint32_t cores = at_most(all > threads ? all / threads : 1, 64);
     for (uint32_t i = 0; i < MAX_CACHES; i++) {
-        struct cpuid_regs r = host_read(b, CPUID_CACHE_PARAM, i);
+        struct cpuid_regs r = host_read(b, leaf, i);
         if (field_get(CPUID_4_EAX_TYPE, r.eax) == 0)
             return;
         uint32_t sharing = field_get(CPUID_4_EAX_LEVEL, r.eax) <= 2 ? threads : all;
         r.eax &= (uint32_t) ~(CPUID_4_EAX_SHARING | CPUID_4_EAX_CORES);
         r.eax |= (uint32_t)(field_put(CPUID_4_EAX_SHARING, at_most(sharing, 4096) - 1) |
                             field_put(CPUID_4_EAX_CORES, cores - 1));
-        add(b, CPUID_CACHE_PARAM, r, CPUID_STATIC);
+        add(b, leaf, r, CPUID_STATIC);
     }
 }
 
@@ -321,7 +335,7 @@ static void build_basic(const struct builder *b)
     r.eax = MAX_BASIC;
     add_plain(b, CPUID_VENDOR, r);
     build_features(b);
-    build_caches(b);
+    build_caches(b, CPUID_CACHE_PARAM);
     build_extended_features(b);
     build_topology(b, CPUID_TOPOLOGY);
     build_xstate(b);
@@ -329,19 +343,44 @@ static void build_basic(const struct builder *b)
     build_topology(b, CPUID_TOPOLOGY_V2);
 }
 
+/* APM Vol. 3 "CPUID Fn8000_001E": where this vCPU is among threads, cores and nodes. */
+static void build_topology_amd(const struct builder *b)
+{
+    const struct cpuid_guest *guest = b->guest;
+    if (!(host_read(b, CPUID_AMD_FEATURES, 0).ecx & CPUID_81_ECX_TOPOLOGY))
+        return;
+    build_caches(b, CPUID_CACHE_AMD);
+    struct cpuid_regs r = {
+        .eax = guest->vcpu,
+        .ebx = guest->vcpu / guest->threads_per_core |
+               (uint32_t)field_put(CPUID_1E_EBX_THREADS, guest->threads_per_core - 1),
+    };
+    add_plain(b, CPUID_TOPOLOGY_AMD, r);
+}
+
 static void build_extended(const struct builder *b)
 {
     add_plain(b, CPUID_AMD_MAX, (struct cpuid_regs){.eax = MAX_EXTENDED});
     struct cpuid_regs r = masked_read(b, MASK_81);
+    bool amd = cpuid_is_amd(&cpuid_lookup(b->out, CPUID_VENDOR, 0)->regs);
     if (!b->guest->rdtscp)
         r.edx &= (uint32_t)~CPUID_81_EDX_RDTSCP;
+    if (amd && b->guest->vcpu_count > 1)
+        r.ecx |= (uint32_t)CPUID_81_ECX_LEGACY;
     add_plain(b, CPUID_AMD_FEATURES, r);
     r = host_read(b, CPUID_ADDRESS, 0);
     uint32_t host_bits = (uint32_t)field_get(CPUID_88_EAX_PHYS_BITS, r.eax);
     if (host_bits == 0)
         host_bits = 36;
-    r = (struct cpuid_regs){.eax = at_most(host_bits, b->guest->phys_bits) | 48 << 8};
+    r.eax = at_most(host_bits, b->guest->phys_bits) | 48 << 8;
+    r.ebx &= (uint32_t)ALLOW_88_EBX;
+    r.ecx = amd ? (uint32_t)(field_put(CPUID_88_ECX_CORES, b->guest->vcpu_count - 1) |
+                             field_put(CPUID_88_ECX_ID_BITS, log2_up(b->guest->vcpu_count)))
+                : 0;
+    r.edx = 0;
     add_plain(b, CPUID_ADDRESS, r);
+    if (amd)
+        build_topology_amd(b);
     for (unsigned i = MASK_FIRST_PLAIN; i < sizeof(masks) / sizeof(masks[0]); i++)
         add_plain(b, masks[i].leaf, masked_read(b, i));
 }
@@ -439,6 +478,18 @@ struct cpuid_regs cpuid_answer(const struct cpuid_entry *entry, uint32_t subleaf
         break;
     }
     return r;
+}
+
+bool cpuid_is_amd(const struct cpuid_regs *vendor)
+{
+    static const uint32_t names[][3] = {
+        {0x68747541, 0x69746e65, 0x444d4163}, /* AuthenticAMD in EBX EDX ECX */
+        {0x6f677948, 0x6e65476e, 0x656e6975}, /* HygonGenuine */
+    };
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (vendor->ebx == names[i][0] && vendor->edx == names[i][1] && vendor->ecx == names[i][2])
+            return true;
+    return false;
 }
 
 uint64_t cpuid_xcr0_mask(const struct cpuid_table *table)

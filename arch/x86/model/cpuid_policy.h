@@ -75,8 +75,8 @@ struct cpuid_entry {
 };
 
 #define CPUID_BASIC_LEAVES    0x20u
-#define CPUID_EXTENDED_LEAVES 9u
-#define CPUID_MAX_ENTRIES     96u
+#define CPUID_EXTENDED_LEAVES 0x22u
+#define CPUID_MAX_ENTRIES     112u
 
 /* One leaf: `count` subleaves from entries[first]; anything beyond them is entries[beyond]. */
 struct cpuid_row {
@@ -114,6 +114,9 @@ static inline int32_t cpuid_counter_index(uint32_t leaf)
 {
     return (int32_t)(leaf - CPUID_BULKHEAD_COUNTER);
 }
+
+/* AMD's or Hygon's processor, by its leaf 0? */
+bool cpuid_is_amd(const struct cpuid_regs *vendor);
 
 /*
  * State components that the guest may enable in XCR0 by its leaf 0xD (0 without XSAVE); for

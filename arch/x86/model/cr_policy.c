@@ -56,16 +56,26 @@ static uint64_t offered(const struct cpuid_table *cpuid, const struct bit_need *
     return bits;
 }
 
-void cr_policy_build(const struct vmx_controls *controls, const struct cpuid_table *cpuid,
+/* With CR4.MCE set a machine check exits, whatever the guest thinks of it. */
+struct cr_limits cr_limits_vmx(const struct vmx_controls *controls)
+{
+    return (struct cr_limits){
+        .cr0_one = controls->cr0_fixed0,
+        .cr4_one = controls->cr4_fixed0 | (CR4_MCE & controls->cr4_fixed1),
+        .cr4_valid = controls->cr4_fixed1,
+    };
+}
+
+void cr_policy_build(const struct cr_limits *limits, const struct cpuid_table *cpuid,
                      struct cr_policy *out)
 {
     memset(out, 0, sizeof(*out));
     out->cr0_mask = ~CR0_NATIVE;
-    out->cr0_one = controls->cr0_fixed0;
+    out->cr0_one = limits->cr0_one;
     out->cr4_valid =
         CR4_ALWAYS | offered(cpuid, cr4_needs, sizeof(cr4_needs) / sizeof(cr4_needs[0]));
-    out->cr4_valid &= controls->cr4_fixed1;
-    out->cr4_one = controls->cr4_fixed0 | (CR4_MCE & controls->cr4_fixed1);
+    out->cr4_valid &= limits->cr4_valid;
+    out->cr4_one = limits->cr4_one;
     out->cr4_mask = ~out->cr4_valid | out->cr4_one;
     out->efer_valid = offered(cpuid, efer_needs, sizeof(efer_needs) / sizeof(efer_needs[0]));
     out->xcr0_valid = cpuid_xcr0_mask(cpuid);

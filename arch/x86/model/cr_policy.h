@@ -20,7 +20,16 @@ struct cr_policy {
     uint64_t xcr0_valid;
 };
 
-void cr_policy_build(const struct vmx_controls *controls, const struct cpuid_table *cpuid,
+/* What the virtualization extension insists on; all 0 but cr4_valid on AMD-V. */
+struct cr_limits {
+    uint64_t cr0_one;   /* set in the real register at all times */
+    uint64_t cr4_one;
+    uint64_t cr4_valid; /* what may be set at all */
+};
+
+struct cr_limits cr_limits_vmx(const struct vmx_controls *controls);
+
+void cr_policy_build(const struct cr_limits *limits, const struct cpuid_table *cpuid,
                      struct cr_policy *out);
 
 /* The guest's registers as it sees them: real & ~mask | shadow & mask for CR0 and CR4. */

@@ -13,7 +13,7 @@
 
 enum msr_access {
     MSR_DENY,     /* #GP */
-    MSR_NATIVE,   /* no exit. If one comes all the same: do it for the guest */
+    MSR_NATIVE,   /* no exit; where the backend cannot do that, as MSR_EMULATE */
     MSR_CONSTANT, /* read: rule->constant */
     MSR_IGNORE,   /* write: nothing happens */
     MSR_EMULATE,  /* see rule->kind */
@@ -31,6 +31,8 @@ enum msr_kind {
     MSR_KIND_DEBUGCTL,      /* the VMCS field; debugctl_check() */
     MSR_KIND_EFER,          /* efer_write() */
     MSR_KIND_XSS,           /* reads 0, only 0 may be written: nothing in it is offered */
+    MSR_KIND_PAT,           /* as the guest's paging uses it; pat_check() */
+    MSR_KIND_X2APIC,        /* the machine's own APIC; apic_value_check() */
     MSR_KIND_X2APIC_ID,     /* read: vCPU number */
     MSR_KIND_X2APIC_LDR,    /* read: x2apic_ldr() of the vCPU number */
     MSR_KIND_X2APIC_LVT,    /* shadow and lvt_write() */
@@ -50,6 +52,7 @@ enum msr_need {
     MSR_NEED_TSC_AUX,  /* RDTSCP or RDPID */
     MSR_NEED_DEADLINE, /* TSC deadline */
     MSR_NEED_XSS,      /* XSAVES */
+    MSR_NEED_AMD,      /* the vendor is AMD or Hygon */
 };
 
 struct msr_rule {
@@ -72,11 +75,16 @@ uint32_t msr_features(const struct cpuid_table *table);
 /* The rule for `msr` (the guest's, any value), or NULL: deny. */
 const struct msr_rule *msr_rule_find(uint32_t msr, uint32_t features);
 
-/*
- * The 4 KiB MSR bitmap: bit clear where the access is native. SDM Vol. 3C "MSR-Bitmap Address".
- * `x2apic_native` is false on hosts with an xAPIC only: then every x2APIC MSR exits.
- */
-void msr_bitmap_build(uint8_t bitmap[4096], uint32_t features, bool x2apic_native);
+/* Kinds that exit although their rules say native: bit n stands for enum msr_kind n. */
+#define MSR_KINDS_APIC (1u << MSR_KIND_X2APIC)                          /* the host has an xAPIC */
+#define MSR_KINDS_SVM  (1u << MSR_KIND_PAT | 1u << MSR_KIND_EFER)       /* they are in the VMCB */
+
+/* The 4 KiB MSR bitmap: bit clear where the access is native. SDM Vol. 3C "MSR-Bitmap Address". */
+void msr_bitmap_build(uint8_t bitmap[4096], uint32_t features, uint32_t exiting);
+
+/* The same as SVM's permission map. APM Vol. 2 "MSR Intercepts". */
+#define MSR_MAP_SIZE 8192u
+void msr_map_build(uint8_t map[MSR_MAP_SIZE], uint32_t features, uint32_t exiting);
 
 /* ---- values ---- */
 
@@ -96,6 +104,14 @@ bool apic_base_check(uint64_t value, bool bsp);
 uint64_t apic_base_value(bool bsp);
 
 bool mtrr_def_check(uint64_t value);
+bool pat_check(uint64_t value);
+
+/*
+ * A write to a register of the local APIC that is not native, x2APIC rules. `deadline`: the timer
+ * has its TSC-deadline mode.
+ */
+bool apic_value_check(uint32_t msr, uint64_t value, bool deadline);
+
 bool debugctl_check(uint64_t value);
 
 /* ---- local APIC ---- */

@@ -25,6 +25,12 @@
 #define CPUID_BRAND_LAST   0x80000004u
 #define CPUID_L2_CACHE     0x80000006u
 #define CPUID_POWER        0x80000007u
+#define CPUID_SVM          0x8000000au
+#define CPUID_TLB_1G       0x80000019u
+#define CPUID_OPTIMIZE     0x8000001au
+#define CPUID_CACHE_AMD    0x8000001du
+#define CPUID_TOPOLOGY_AMD 0x8000001eu
+#define CPUID_FEATURES_AMD 0x80000021u
 #define CPUID_ADDRESS      0x80000008u
 
 /* Leaf 1 EBX. */
@@ -221,10 +227,20 @@
 /* Leaf 0x80000001. */
 #define CPUID_81_ECX_LAHF64    BIT(0)
 #define CPUID_81_ECX_SVM       BIT(2)
+#define CPUID_81_ECX_LEGACY    BIT(1) /* several cores, by leaf 0x80000008 */
+#define CPUID_81_ECX_CR8       BIT(4)
 #define CPUID_81_ECX_LZCNT     BIT(5)
+#define CPUID_81_ECX_SSE4A     BIT(6)
+#define CPUID_81_ECX_MISALIGN  BIT(7)
 #define CPUID_81_ECX_PREFETCHW BIT(8)
+#define CPUID_81_ECX_XOP       BIT(11)
+#define CPUID_81_ECX_FMA4      BIT(16)
+#define CPUID_81_ECX_TBM       BIT(21)
+#define CPUID_81_ECX_TOPOLOGY  BIT(22) /* leaves 0x8000001D and 0x8000001E */
+#define CPUID_81_EDX_COMMON    UINT32_C(0x0183f3ff) /* AMD: the same bits as in leaf 1 */
 #define CPUID_81_EDX_SYSCALL   BIT(11)
 #define CPUID_81_EDX_NX        BIT(20)
+#define CPUID_81_EDX_MMXEXT    BIT(22)
 #define CPUID_81_EDX_PAGE1G    BIT(26)
 #define CPUID_81_EDX_RDTSCP    BIT(27)
 #define CPUID_81_EDX_LM        BIT(29)
@@ -233,7 +249,25 @@
 #define CPUID_88_EAX_PHYS_BITS     BITS(7, 0)
 #define CPUID_88_EAX_LINEAR_BITS   BITS(15, 8)
 #define CPUID_88_EAX_GUEST_BITS    BITS(23, 16)
+#define CPUID_88_EBX_CLZERO        BIT(0)
+#define CPUID_88_EBX_XSAVEERPTR    BIT(2)
 #define CPUID_88_EBX_WBNOINVD      BIT(9)
+#define CPUID_88_EBX_IBPB          BIT(12)
+#define CPUID_88_EBX_IBRS          BIT(14)
+#define CPUID_88_EBX_STIBP         BIT(15)
+#define CPUID_88_EBX_IBRS_ALWAYS   BIT(16)
+#define CPUID_88_EBX_STIBP_ALWAYS  BIT(17)
+#define CPUID_88_EBX_IBRS_BETTER   BIT(18)
+#define CPUID_88_EBX_SSBD          BIT(24)
+#define CPUID_88_EBX_SSB_NO        BIT(26)
+#define CPUID_88_EBX_PSFD          BIT(28)
+#define CPUID_88_EBX_BTC_NO        BIT(29)
+#define CPUID_88_EBX_IBPB_RET      BIT(30)
+#define CPUID_88_ECX_CORES         BITS(7, 0)
+#define CPUID_88_ECX_ID_BITS       BITS(15, 12)
+#define CPUID_1E_EBX_THREADS       BITS(15, 8)
+#define CPUID_21_EAX_LFENCE        BIT(2)
+#define CPUID_21_EAX_NULL_SEL      BIT(6)
 
 /* Leaf 0x40000001 EAX. */
 #define KVM_FEATURE_NOP_IODELAY        BIT(1)

@@ -77,6 +77,11 @@
 #define MSR_IA32_GS_BASE            0xc0000101u
 #define MSR_IA32_KERNEL_GS_BASE     0xc0000102u
 #define MSR_IA32_TSC_AUX            0xc0000103u
+#define MSR_AMD_SYSCFG              0xc0010010u /* AMD: APM Vol. 2 "MSR Cross-Reference" */
+#define MSR_AMD_HWCR                0xc0010015u
+#define MSR_AMD_NB_CFG              0xc001001fu
+#define MSR_AMD_LS_CFG              0xc0011020u
+#define MSR_AMD_DE_CFG              0xc0011029u
 #define MSR_KVM_WALL_CLOCK          0x4b564d00u
 #define MSR_KVM_SYSTEM_TIME         0x4b564d01u
 
@@ -89,6 +94,9 @@
 #define FEATURE_CONTROL_LOCK            BIT(0)
 #define FEATURE_CONTROL_VMX_INSIDE_SMX  BIT(1)
 #define FEATURE_CONTROL_VMX_OUTSIDE_SMX BIT(2)
+
+#define AMD_HWCR_TSC_FREQ BIT(24) /* the TSC counts at the frequency of P-state 0 */
+#define AMD_DE_CFG_LFENCE BIT(1)  /* LFENCE serializes */
 
 #define MISC_ENABLE_FAST_STRINGS BIT(0)
 #define MISC_ENABLE_BTS_UNAVAIL  BIT(11)

@@ -16,7 +16,7 @@ static _Alignas(4096) uint8_t msr_bitmap[4096];
 void vmx_bitmaps_build(const struct cpuid_table *cpuid)
 {
     memset(io_bitmap, 0xff, sizeof(io_bitmap));
-    msr_bitmap_build(msr_bitmap, msr_features(cpuid), true);
+    msr_bitmap_build(msr_bitmap, msr_features(cpuid), 0);
 }
 
 hpa_t vmx_io_bitmap(void)

@@ -2,6 +2,8 @@
 /* Registers and events of the current VMCS. SDM Vol. 3C "VM Entries", "Event Injection". */
 #include "arch/x86/vmx/vmx.h"
 
+#include "arch/cpu.h"
+#include "arch/x86/model/event.h"
 #include "arch/x86/regs/cr.h"
 #include "arch/x86/regs/exception.h"
 #include "arch/x86/regs/vmx.h"
@@ -34,19 +36,35 @@ static const enum vmcs_field fields[VREG_COUNT] = {
     [VREG_PDPTE3] = VMCS_GUEST_PDPTE3,
     [VREG_DEBUGCTL] = VMCS_GUEST_IA32_DEBUGCTL,
     [VREG_DR7] = VMCS_GUEST_DR7,
+    [VREG_PAT] = VMCS_GUEST_IA32_PAT,
     [VREG_EXIT_QUALIFICATION] = VMCS_EXIT_QUALIFICATION,
 };
+
+/* These two are the guest's own while it is out, too: the hypervisor uses neither. */
+static uint64_t dr6_read(void)
+{
+    uint64_t value;
+    __asm__ volatile("mov %%db6, %0" : "=r"(value));
+    return value;
+}
 
 uint64_t vmx_get(struct virt_vcpu *vcpu, enum vcpu_reg reg)
 {
     (void)vcpu;
-    return vmcs_read(fields[reg]);
+    if (reg == VREG_CR2)
+        return cpu_read_cr2();
+    return reg == VREG_DR6 ? dr6_read() : vmcs_read(fields[reg]);
 }
 
 void vmx_set(struct virt_vcpu *vcpu, enum vcpu_reg reg, uint64_t value)
 {
     (void)vcpu;
-    vmcs_write(fields[reg], value);
+    if (reg == VREG_CR2)
+        cpu_write_cr2(value);
+    else if (reg == VREG_DR6)
+        __asm__ volatile("mov %0, %%db6" : : "r"(value));
+    else
+        vmcs_write(fields[reg], value);
     if (reg == VREG_EFER) /* VM entry insists that its control follows LMA */
         vmcs_write(VMCS_ENTRY_CONTROLS, vmx_entry_controls(vmx_controls()->entry, value));
 }
@@ -67,20 +85,11 @@ void vmx_skip_insn(struct virt_vcpu *vcpu, const struct vm_exit *exit)
         vmcs_write(VMCS_GUEST_PENDING_DEBUG, PENDING_DEBUG_BS);
 }
 
-/* SDM Vol. 3A "Interrupt 8: Double Fault Exception (#DF)" */
-static bool contributory(uint64_t vector)
-{
-    return vector == EXC_DE || (vector >= EXC_TS && vector <= EXC_GP);
-}
-
 static bool becomes_double_fault(uint8_t vector)
 {
     uint64_t first = vmcs_read(VMCS_IDT_VECTORING_INFO);
-    if (!(first & INTR_INFO_VALID) || field_get(INTR_INFO_TYPE, first) != VMX_INTR_HARDWARE)
-        return false;
-    uint64_t earlier = field_get(INTR_INFO_VECTOR, first);
-    bool page_fault_pair = earlier == EXC_PF && (vector == EXC_PF || contributory(vector));
-    return page_fault_pair || (contributory(earlier) && contributory(vector));
+    return (first & INTR_INFO_VALID) && field_get(INTR_INFO_TYPE, first) == VMX_INTR_HARDWARE &&
+           event_double_fault(field_get(INTR_INFO_VECTOR, first), vector);
 }
 
 /* SDM Vol. 3C "VM-Entry Controls for Event Injection" */

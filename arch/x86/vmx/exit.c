@@ -27,8 +27,7 @@ static void decode_exception(struct virt_vcpu *vcpu, struct vm_exit *exit)
     }
     if (info & INTR_INFO_NMI_UNBLOCK)
         nmi_block_again();
-    if (field_get(INTR_INFO_TYPE, info) == VMX_INTR_PRIVILEGED) /* INT1 is a trap: RIP is behind */
-        vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + exit->length);
+    exit->exception.behind = field_get(INTR_INFO_TYPE, info) == VMX_INTR_PRIVILEGED; /* INT1 */
     exit->exception.causes = vmcs_read(VMCS_EXIT_QUALIFICATION);
     exit->exception.vector = (uint8_t)field_get(INTR_INFO_VECTOR, info);
     exit->exception.has_error = (info & INTR_INFO_ERROR_VALID) != 0;

@@ -13,6 +13,7 @@
 #include "arch/x86/regs/msr.h"
 #include "arch/x86/regs/vmx.h"
 #include "kernel/lib/fmt.h"
+#include "kernel/mm/pagetable.h"
 #include "kernel/panic.h"
 
 static struct vmx_caps caps;
@@ -102,7 +103,8 @@ static void vmx_offer(struct cpuid_guest *guest)
 static void vmx_rights(const struct cpuid_table *cpuid, struct cr_policy *policy)
 {
     vmx_bitmaps_build(cpuid);
-    cr_policy_build(&controls, cpuid, policy);
+    struct cr_limits limits = cr_limits_vmx(&controls);
+    cr_policy_build(&limits, cpuid, policy);
 }
 
 static void vmx_vcpu_create(struct virt_vcpu *vcpu)
@@ -173,6 +175,8 @@ static void vmx_entry_failure(struct virt_vcpu *vcpu, char *text, uint32_t size)
 
 const struct virt_ops vmx_ops = {
     .name = "VT-x",
+    .tables = &pagetable_ept,
+    .cpu_bytes = PAGE_4K, /* VMXON region */
     .probe = vmx_probe,
     .cpu_enable = vmx_cpu_enable,
     .cpu_disable = vmx_cpu_disable,

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* VMRUN, and from the VMCB's exit fields to the neutral record. APM Vol. 2 "#VMEXIT". */
+#include "arch/x86/svm/svm.h"
+
+#include "arch/x86/cpu/memory.h"
+#include "arch/x86/cpu/percpu.h"
+#include "arch/x86/regs/cr.h"
+#include "arch/x86/regs/exception.h"
+#include "kernel/panic.h"
+
+typedef void decode_fn(struct virt_vcpu *vcpu, struct vm_exit *exit);
+
+/* The length of the instruction that exited, where the processor tells; else marks the exit. */
+static void length_read(struct virt_vcpu *vcpu, struct vm_exit *exit)
+{
+    const struct vmcb *v = vmcb_of(vcpu);
+    exit->undecoded = !(svm_caps()->features & SVM_NRIPS);
+    exit->length = exit->undecoded ? 0 : (uint8_t)(v->next_rip - v->rip);
+}
+
+static void decode_io(struct virt_vcpu *vcpu, struct vm_exit *exit)
+{
+    const struct vmcb *v = vmcb_of(vcpu);
+    exit->length = (uint8_t)(v->exit_info2 - v->rip);
+    exit->io.size = (uint8_t)field_get(IOIO_SIZE, v->exit_info1);
+    exit->io.in = (v->exit_info1 & IOIO_IN) != 0;
+    exit->io.string = (v->exit_info1 & IOIO_STRING) != 0;
+    exit->io.rep = (v->exit_info1 & IOIO_REP) != 0;
+    exit->io.port = (uint16_t)field_get(IOIO_PORT, v->exit_info1);
+}
+
+static void decode_msr(struct virt_vcpu *vcpu, struct vm_exit *exit)
+{
+    if (vmcb_of(vcpu)->exit_info1 == MSR_INFO_WRITE)
+        exit->kind = EXIT_MSR_WRITE;
+    length_read(vcpu, exit);
+}
+
+static void decode_memory(struct virt_vcpu *vcpu, struct vm_exit *exit)
+{
+    const struct vmcb *v = vmcb_of(vcpu);
+    exit->memory.at = gpa(v->exit_info2);
+    exit->memory.write = (v->exit_info1 & NPF_WRITE) != 0;
+    exit->memory.fetch = (v->exit_info1 & NPF_FETCH) != 0;
+    exit->memory.table = (v->exit_info1 & NPF_TABLE) != 0;
+    exit->memory.event = (v->exit_int_info & EVENT_VALID) != 0;
+}
+
+static void decode_iret(struct virt_vcpu *vcpu, struct vm_exit *exit)
+{
+    (void)exit;
+    svm_nmi_over(vcpu);
+}
+
+/* INT1 is a trap: its handler returns behind it. */
+static void decode_icebp(struct virt_vcpu *vcpu, struct vm_exit *exit)
+{
+    length_read(vcpu, exit);
+    exit->exception.vector = EXC_DB;
+    exit->exception.has_error = false;
+    exit->exception.causes = 0;
+    exit->exception.behind = true;
+}
+
+/* Indexed by the exit code; those below are decoded apart. */
+static const struct decoding {
+    uint8_t kind;
+    decode_fn *decode; /* NULL: the kind says it all */
+} decodings[] = {
+    [SVM_EXIT_NMI] = {EXIT_ATTENTION, NULL},
+    [SVM_EXIT_INIT] = {EXIT_INIT, NULL},
+    [SVM_EXIT_VINTR] = {EXIT_WINDOW, NULL},
+    [SVM_EXIT_RDPMC] = {EXIT_RDPMC, NULL},
+    [SVM_EXIT_CPUID] = {EXIT_CPUID, length_read},
+    [SVM_EXIT_RSM] = {EXIT_VIRT_INSN, NULL},
+    [SVM_EXIT_IRET] = {EXIT_RESUME, decode_iret},
+    [SVM_EXIT_INVD] = {EXIT_CACHE, length_read},
+    [SVM_EXIT_INVLPGA] = {EXIT_VIRT_INSN, NULL},
+    [SVM_EXIT_IOIO] = {EXIT_IO, decode_io},
+    [SVM_EXIT_MSR] = {EXIT_MSR_READ, decode_msr},
+    [SVM_EXIT_TASK_SWITCH] = {EXIT_TASK_SWITCH, NULL},
+    [SVM_EXIT_SHUTDOWN] = {EXIT_TRIPLE_FAULT, NULL},
+    [SVM_EXIT_VMRUN] = {EXIT_VIRT_INSN, NULL},
+    [SVM_EXIT_VMMCALL] = {EXIT_HYPERCALL, NULL},
+    [SVM_EXIT_VMLOAD] = {EXIT_VIRT_INSN, NULL},
+    [SVM_EXIT_VMSAVE] = {EXIT_VIRT_INSN, NULL},
+    [SVM_EXIT_STGI] = {EXIT_VIRT_INSN, NULL},
+    [SVM_EXIT_CLGI] = {EXIT_VIRT_INSN, NULL},
+    [SVM_EXIT_SKINIT] = {EXIT_VIRT_INSN, NULL},
+    [SVM_EXIT_ICEBP] = {EXIT_EXCEPTION, decode_icebp},
+    [SVM_EXIT_WBINVD] = {EXIT_CACHE, length_read},
+    [SVM_EXIT_XSETBV] = {EXIT_XSETBV, length_read},
+    [SVM_EXIT_RDPRU] = {EXIT_VIRT_INSN, NULL},
+};
+
+/* A register's number and value, or what common code must read from the instruction. */
+static void decode_cr(struct virt_vcpu *vcpu, struct vm_exit *exit, unsigned number, bool write)
+{
+    const struct vmcb *v = vmcb_of(vcpu);
+    unsigned gpr = (unsigned)field_get(CR_DECODED_GPR, v->exit_info1);
+    length_read(vcpu, exit);
+    exit->kind = EXIT_CR;
+    exit->cr.number = (uint8_t)number;
+    exit->cr.access = write ? CR_MOV_TO : CR_MOV_FROM;
+    exit->cr.gpr = (uint8_t)gpr;
+    if (!(svm_caps()->features & SVM_DECODE_ASSISTS) || !(v->exit_info1 & CR_DECODED))
+        exit->undecoded = true;
+    else
+        exit->cr.value = gpr == GPR_RSP ? v->rsp : vcpu->gpr[gpr];
+}
+
+static void decode_exception(struct virt_vcpu *vcpu, struct vm_exit *exit, unsigned vector)
+{
+    const struct vmcb *v = vmcb_of(vcpu);
+    exit->kind = EXIT_EXCEPTION;
+    if (vector == EXC_DB && svm_nmi_stepped(vcpu)) {
+        exit->kind = EXIT_WINDOW;
+        return;
+    }
+    exit->exception.vector = (uint8_t)vector;
+    exit->exception.has_error = vector == EXC_AC;
+    exit->exception.error = (uint32_t)v->exit_info1;
+    exit->exception.causes = v->dr6; /* updated before the exit, as is DR7.GD */
+    exit->exception.behind = false;
+}
+
+static void exit_decode(struct virt_vcpu *vcpu, struct vm_exit *exit)
+{
+    uint64_t code = vmcb_of(vcpu)->exit_code;
+    exit->reason = code;
+    exit->undecoded = false;
+    exit->length = 0;
+    exit->kind = EXIT_UNEXPECTED;
+    if (code == SVM_EXIT_CR0_SELECTIVE) {
+        decode_cr(vcpu, exit, 0, true);
+    } else if (code < SVM_EXIT_CR_WRITE) {
+        decode_cr(vcpu, exit, (unsigned)code, false);
+    } else if (code < SVM_EXIT_CR_WRITE + 16) {
+        decode_cr(vcpu, exit, (unsigned)code - SVM_EXIT_CR_WRITE, true);
+    } else if (code >= SVM_EXIT_EXCEPTION && code < SVM_EXIT_EXCEPTION + 32) {
+        decode_exception(vcpu, exit, (unsigned)code - SVM_EXIT_EXCEPTION);
+    } else if (code < sizeof(decodings) / sizeof(decodings[0])) {
+        exit->kind = (enum exit_kind)decodings[code].kind;
+        if (decodings[code].decode)
+            decodings[code].decode(vcpu, exit);
+    } else if (code == SVM_EXIT_NPF) {
+        exit->kind = EXIT_MEMORY;
+        decode_memory(vcpu, exit);
+    } else if (code == SVM_EXIT_INVALID) {
+        exit->kind = EXIT_ENTRY_FAILED;
+    }
+}
+
+void svm_enter_guest(struct virt_vcpu *vcpu, struct vm_exit *exit)
+{
+    struct vmcb *v = vmcb_of(vcpu);
+    v->rax = vcpu->gpr[GPR_RAX];
+    v->clean = vcpu->clean;
+    vcpu->entered = svm_enter(vcpu, host_hpa((char *)cpu_this()->virt_page + PAGE_4K).raw);
+    if (!vcpu->entered) {
+        exit->kind = EXIT_ATTENTION;
+        exit->undecoded = false;
+        return;
+    }
+    vcpu->gpr[GPR_RAX] = v->rax;
+    vcpu->clean = svm_caps()->features & SVM_VMCB_CLEAN ? CLEAN_ALL : 0;
+    v->tlb_control = 0;
+    v->event_injection = 0; /* the processor clears the valid bit; not all emulators do */
+    exit_decode(vcpu, exit);
+}

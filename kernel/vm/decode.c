@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/vm/decode.h"
+
+#include "arch/x86/model/insn_cr.h"
+#include "arch/x86/model/walk.h"
+#include "arch/x86/regs/exception.h"
+#include "kernel/vm/exits.h"
+#include "kernel/vm/gaccess.h"
+#include "kernel/vm/gmem.h"
+
+#define OPCODE_BYTES 2
+
+/* The common ones, little-endian, as they stand without prefixes. */
+static const uint16_t opcodes[EXIT_KINDS] = {
+    [EXIT_CPUID] = 0xa20f,
+    [EXIT_MSR_READ] = 0x320f,
+    [EXIT_MSR_WRITE] = 0x300f,
+};
+
+/*
+ * Most exits come from the same page of code as the last one. What lies there tells whether it is
+ * the instruction that exited: the page is the guest's own, even if it has moved it since.
+ */
+static bool decode_known(struct vcpu *vcpu, struct vm_exit *exit)
+{
+    gva_t at = gaccess_rip(vcpu);
+    uint64_t offset = at.raw & (PAGE_4K - 1);
+    uint16_t bytes;
+    if (opcodes[exit->kind] == 0 || offset > PAGE_4K - OPCODE_BYTES ||
+        vcpu->code_page.raw != at.raw - offset ||
+        vcpu->code_cr3 != rights.ops->get(&vcpu->virt, VREG_CR3))
+        return false;
+    if (!gmem_read(vcpu->guest, gpa(vcpu->code_at.raw + offset), &bytes, OPCODE_BYTES) ||
+        bytes != opcodes[exit->kind])
+        return false;
+    exit->length = OPCODE_BYTES;
+    return true;
+}
+
+static void remember_page(struct vcpu *vcpu)
+{
+    gva_t at = gaccess_rip(vcpu);
+    struct verdict ignored;
+    gpa_t to;
+    if (!gaccess_translate(vcpu, at, WALK_FETCH, &to, &ignored))
+        return;
+    uint64_t offset = at.raw & (PAGE_4K - 1);
+    vcpu->code_page = gva(at.raw - offset);
+    vcpu->code_at = gpa(to.raw - offset);
+    vcpu->code_cr3 = rights.ops->get(&vcpu->virt, VREG_CR3);
+}
+
+static bool decode_cr(struct vcpu *vcpu, struct vm_exit *exit, struct verdict *fault)
+{
+    static const uint8_t accesses[] = {[INSN_CR_WRITE] = CR_MOV_TO,
+                                       [INSN_CR_READ] = CR_MOV_FROM,
+                                       [INSN_CR_CLTS] = CR_CLTS,
+                                       [INSN_CR_LMSW] = CR_LMSW,
+                                       [INSN_CR_SMSW] = CR_SMSW};
+    uint8_t bytes[INSN_MAX_LENGTH];
+    struct insn_cr cr;
+    uint32_t got = gaccess_code(vcpu, bytes, sizeof(bytes));
+    *fault = verdict_fault(EXC_GP, 0);
+    if (!insn_cr_decode(gaccess_mode(vcpu), bytes, got, &cr))
+        return false;
+    if (cr.gpr == INSN_NO_REG && cr.op != INSN_CR_CLTS)
+        return false; /* LMSW and SMSW with an operand in memory */
+    exit->cr.access = (enum cr_access)accesses[cr.op];
+    exit->cr.number = cr.number;
+    exit->cr.gpr = cr.gpr;
+    exit->cr.size = cr.size;
+    exit->cr.value = cr.op == INSN_CR_CLTS ? 0 : vcpu_gpr(vcpu, cr.gpr);
+    return true;
+}
+
+bool decode_exit(struct vcpu *vcpu, struct vm_exit *exit, struct verdict *fault)
+{
+    struct insn insn;
+    if (decode_known(vcpu, exit))
+        return true;
+    if (!gaccess_insn(vcpu, &insn, fault))
+        return false;
+    exit->length = insn.length;
+    remember_page(vcpu);
+    return exit->kind != EXIT_CR || decode_cr(vcpu, exit, fault);
+}
