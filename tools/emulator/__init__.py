@@ -3,6 +3,7 @@
 
 from .bochs import Bochs
 from .machine import Machine, MachineError
+from .qemu import Kvm, Qemu
 from .session import Session, SessionError
 
-EMULATORS = {"bochs": Bochs}
+EMULATORS = {"bochs": Bochs, "qemu": Qemu, "kvm": Kvm}

@@ -7,15 +7,20 @@ import shutil
 import signal
 import threading
 
-from .machine import FIRMWARE, Machine, MachineError
+from .machine import Machine, MachineError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 CACHE = os.environ.get("BULKHEAD_CACHE") or os.path.join(ROOT, ".cache")
 BUILT = os.path.join(CACHE, "bochs/bin/bochs")
 
+FIRMWARE = "/usr/share/ovmf/OVMF.fd"
+
 # VMX with unrestricted guest, EPT (1 GiB pages too), VPID; x2APIC and TSC deadline. Its CPUID
 # names no TSC frequency, so that guests find the real one, one tick for each instruction.
 MODEL = "corei7_haswell_4770"
+
+# The TSC's frequency, too. A slow clock: waiting for the serial port costs fewer instructions.
+IPS = 100_000_000
 
 HOST_MEMORY_MAX = 2048  # MiB; what the guest has beyond that, Bochs keeps in a temporary file
 
@@ -63,8 +68,12 @@ def _empty_vga_rom():
 class Bochs(Machine):
     """The build of tools/fetch-bochs if it is there, else the Debian package."""
 
+    firmware = FIRMWARE
+    needs_acpi = True
+
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
+        self.ips = self.ips or IPS
         self.packaged = not os.access(BUILT, os.X_OK)
         self.program = shutil.which("bochs") if self.packaged else BUILT
         if self.program is None:
