@@ -22,11 +22,15 @@ REPEATABLE = ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01T12:00:00,
 
 
 def _topology(cpus):
-    """N processors are N sockets' worth of single-threaded cores in one package."""
+    """What -smp wants to hear."""
     if ":" not in cpus:
         return cpus
     packages, cores, threads = (int(number) for number in cpus.split(":"))
-    return (f"{packages * cores * threads},sockets={packages},cores={cores},threads={threads}")
+    return f"{packages * cores * threads},sockets={packages},cores={cores},threads={threads}"
+
+
+def installed():
+    return shutil.which(PROGRAM) is not None
 
 
 class Qemu(Machine):
@@ -41,7 +45,7 @@ class Qemu(Machine):
         if self.ips is not None:
             raise MachineError("--ips is for Bochs: QEMU's clock does not count instructions, or "
                                "one a nanosecond (--repeatable)")
-        if shutil.which(PROGRAM) is None:
+        if not installed():
             raise MachineError(f"there is no {PROGRAM}: run 'tools/setup run'")
 
     def command(self, port):
@@ -98,7 +102,7 @@ class Kvm(Qemu):
             raise MachineError("a run with KVM cannot be repeated exactly: take another emulator")
 
 
-def _nested():
+def nested():
     """What this host's KVM offers to its guests: "VT-x", "AMD-V" or None."""
     for module, name in (("kvm_intel", "VT-x"), ("kvm_amd", "AMD-V")):
         try:
@@ -118,6 +122,6 @@ def why_no_kvm():
         return "this host has no /dev/kvm"
     except OSError as error:
         return f"/dev/kvm cannot be opened ({error.strerror})"
-    if _nested() is None:
+    if nested() is None:
         return "this host's KVM does not offer nested VT-x or AMD-V (kvm_intel or kvm_amd, nested=1)"
     return None
