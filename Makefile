@@ -5,11 +5,9 @@ BUILD    ?= build
 CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
 NASM     ?= nasm
 IASL     ?= iasl
-EMULATOR ?= bochs
+EMULATOR ?= auto
 CPUS     ?= 2
 MEMORY   ?= 1024
-# A slow clock in Bochs: waiting for the serial port then costs fewer instructions.
-RUN_OPTIONS ?= --ips 100000000
 CACHE    ?= $(or $(BULKHEAD_CACHE),.cache)
 
 # Shows what is being made; with V=1, the command.
@@ -34,7 +32,8 @@ help:
 	@echo
 	@echo 'Variables, and what they are now:'
 	@echo '  CONFIG=$(CONFIG)   what make run boots'
-	@echo '  EMULATOR=$(EMULATOR) CPUS=$(CPUS) MEMORY=$(MEMORY)   the machine of make run, MEMORY in MiB'
+	@echo '  EMULATOR=$(EMULATOR) CPUS=$(CPUS) MEMORY=$(MEMORY)   the machine of make run, MEMORY in MiB;'
+	@echo '      auto (the best here: kvm, else qemu), kvm, qemu, bochs or bochs-amd'
 	@echo '  RUN_OPTIONS=$(RUN_OPTIONS)   more for tools/run (see tools/run --help)'
 	@echo '  T=$(T)   make unit: one program alone, such as test_plan'
 	@echo '  FUZZ_SECONDS=$(FUZZ_SECONDS)   make fuzz: seconds for each target'
@@ -50,8 +49,11 @@ help:
 # a compiler is called or looked for.
 SETUP ?= yes
 GOALS := $(or $(MAKECMDGOALS),all)
+# Only who wants Bochs waits for it to be built.
+WITH_BOCHS := $(if $(filter run,$(GOALS)),$(filter bochs%,$(EMULATOR)))
 NEEDS := $(if $(filter-out clean help,$(GOALS)),build) \
          $(if $(filter run fetch test coverage bench,$(GOALS)),run) \
+         $(if $(filter fetch test coverage bench,$(GOALS))$(WITH_BOCHS),bochs) \
          $(if $(filter test unit% fuzz% check coverage,$(GOALS)),test)
 NEEDS := $(if $(filter yes,$(SETUP)),$(strip $(NEEDS)))
 
@@ -272,17 +274,16 @@ CONFIG ?= $(DEMO)
 # The demo's image also shows how to make a stick of it; tools/run makes one of any other config.
 RUN    := $(if $(filter $(DEMO),$(CONFIG)),$(BUILD)/demo.img,$(CONFIG))
 
-run: all $(CACHE)/$(EMULATOR).ready $(filter $(BUILD)/demo.img,$(RUN))
-	@echo 'Starting $(RUN) in $(EMULATOR); its firmware is silent for some seconds.'
+run: all $(if $(WITH_BOCHS),$(CACHE)/bochs.ready) $(filter $(BUILD)/demo.img,$(RUN))
+	@echo 'Starting $(RUN); its firmware is silent for some seconds.'
 	@echo 'Keys: Ctrl-A 1 or 2 types into that guest, a shows all, s statistics, h help, x ends.'
 	@tools/run --emulator $(EMULATOR) --cpus $(CPUS) --memory $(MEMORY) $(RUN_OPTIONS) $(RUN)
 
 # What make run and the tests need besides packages and what is built here.
-fetch: $(CACHE)/$(EMULATOR).ready $(CACHE)/guest/vmlinuz $(CACHE)/guest/initrd.gz
+fetch: $(CACHE)/bochs.ready $(CACHE)/guest/vmlinuz $(CACHE)/guest/initrd.gz
 
-# Emulators that have nothing to fetch are ready.
-$(CACHE)/%.ready:
-	@if [ -x tools/fetch-$* ]; then tools/fetch-$*; fi
+$(CACHE)/bochs.ready: tools/fetch-bochs
+	@tools/fetch-bochs
 	@touch $@
 
 $(CACHE)/guest/vmlinuz:
@@ -311,10 +312,10 @@ check: all
 	@tools/check-layers --objects $(BUILD)/kernel
 	@tools/check-style
 
-bench: all
+bench: all fetch
 	@tools/bench
 
-coverage:
+coverage: fetch
 	@tools/coverage
 
 clean:

@@ -103,10 +103,11 @@ static EFI_STATUS find_machine(struct tables_machine *machine)
 
 static EFI_STATUS install_tables(void)
 {
+    static EFI_GUID acpi_20 = ACPI_20_TABLE_GUID;
     static struct tables_machine machine;
     VOID *rsdp = NULL;
 
-    LibGetSystemConfigurationTable(&AcpiTableGuid, &rsdp); /* not there: stays NULL */
+    LibGetSystemConfigurationTable(&acpi_20, &rsdp); /* not there: stays NULL */
     if (tables_have_madt(rsdp)) {
         Print(L"acpi-supply: firmware has ACPI tables of its own\n");
         return EFI_SUCCESS;

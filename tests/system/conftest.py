@@ -1,13 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""The machines that tests share. One emulator runs at a time; README.md explains."""
+"""The machines that tests share, and where they run. README.md explains."""
 
 import pytest
 
 import image
+import place
 from machine import Machine
 
 # Tests that use the same machine come one after another, in this order.
 MACHINES = ["pair", "besieged", "crashing", "refusing"]
+
+# These boot nothing: wherever they run, it is the same.
+WITHOUT_MACHINE = ["test_check.py", "test_guest_acpi.py"]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--machine", choices=list(place.PLACES), default="bochs",
+                     help="where to boot: see tests/system/place.py (default: bochs)")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs(what...): skip where that is not to be had")
+    place.choose(config.getoption("--machine"))
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs"):
+        for what in mark.args:
+            assert what in place.NEEDS, f"{what}: place.py knows no such need"
+            if reason := place.HERE.lacks.get(what):
+                pytest.skip(reason)
 
 
 def pytest_collection_modifyitems(items):

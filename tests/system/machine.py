@@ -11,7 +11,9 @@ import signal
 import subprocess
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+import place
+from place import ROOT
+
 BUILD = pathlib.Path(os.environ.get("BULKHEAD_BUILD") or ROOT / "build")
 CACHE = pathlib.Path(os.environ.get("BULKHEAD_CACHE") or ROOT / ".cache")
 LOGS = BUILD / "system"
@@ -21,7 +23,6 @@ PATIENCE = float(os.environ.get("BULKHEAD_PATIENCE", "1"))
 BOOT = 180 * PATIENCE  # seconds until init is done in all guests
 STEP = 90 * PATIENCE  # for anything else
 
-IPS = 100_000_000  # instructions per emulated second, and so the TSC's frequency
 CTRL_A = "\x01"
 AFTER_RAW = b"\x1b\\\x0f\x1b[0m"  # the console sends it behind what a guest sent as it was
 
@@ -43,21 +44,22 @@ class Machine:
     """One run of tools/run on a terminal of its own. Leaving it ends the emulator.
 
     what       config file or disk image
-    name       of the file in build/system that keeps the console's output
+    name       of the file in build/system/EMULATOR that keeps the console's output
     arguments  more for tools/run, for the emulator behind "--"
     scratch    folder for its temporary files
     """
 
     def __init__(self, what, name, cpus=2, memory=1024, arguments=(), scratch=None):
-        LOGS.mkdir(parents=True, exist_ok=True)
+        logs = LOGS / place.HERE.emulator
+        logs.mkdir(parents=True, exist_ok=True)
         self.output = bytearray()
         self.position = 0  # where the next expect() begins to look
         self.status = None
         self.markers = 0
         self.facts = {}  # for tests that share what they asked the guests
-        self.complaints = LOGS / f"{name}.err"
-        command = [ROOT / "tools/run", "--cpus", cpus, "--memory", memory, "--ips", IPS]
-        command += ["--serial", LOGS / f"{name}.log", what, *arguments]
+        self.complaints = logs / f"{name}.err"
+        command = [*place.HERE.command, "--cpus", cpus, "--memory", memory]
+        command += ["--serial", logs / f"{name}.log", what, *arguments]
         environment = dict(os.environ, TMPDIR=str(scratch)) if scratch else None
         self.terminal, slave = pty.openpty()
         try:

@@ -6,6 +6,7 @@ import re
 import pytest
 
 import image
+import place
 from machine import BOOT, Machine
 
 WITNESS, BAD = 1, 2
@@ -49,9 +50,10 @@ def test_neighbour_loses_no_tick_and_no_byte(besieged):
     line = besieged.expect(r"^good\| witness: (expected=.*)\n")[1]
     found = {key: int(value) for key, value in (word.split("=") for word in line.split())}
     assert found["woken"] > 500
-    assert found["lost"] == 0 and found["woken"] == found["expected"]
-    assert found["worst_us"] < 2 * PERIOD_US
     assert found["changed"] == 0
+    if "own time" not in place.HERE.lacks:
+        assert found["lost"] == 0 and found["woken"] == found["expected"]
+        assert found["worst_us"] < 2 * PERIOD_US
 
 
 def test_attacks_fail(besieged):

@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: MIT
 """The tools around the emulator, proved with the stock kernel alone, without Bulkhead."""
 
-import os
 import subprocess
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-FAST = ["--ips", "100000000", "--timeout", "240"]
+import place
 
 
 def run(*arguments):
-    return subprocess.run([os.path.join(ROOT, "tools/run"), *arguments], capture_output=True,
+    return subprocess.run([*place.HERE.command, *arguments], capture_output=True,
                           text=True, errors="replace", stdin=subprocess.DEVNULL)
 
 
-def test_stock_kernel_finds_what_the_supplied_tables_say():
-    result = run("--native", *FAST, "--cpus", "2", "--cmdline",
+def test_stock_kernel_finds_what_the_tables_say():
+    result = run("--native", "--timeout", "240", "--cpus", "2", "--cmdline",
                  "console=ttyS0,115200 bulkhead.name=native bulkhead.run=poweroff",
                  "--until", "init done name=native .* cpus=2 ",
-                 "--until", "ACPI: PM-Timer IO Port: 0xb008",
+                 "--until", f"ACPI: PM-Timer IO Port: {place.HERE.pm_timer:#x}",
                  "--until", "hpet0: at MMIO 0xfed00000",
                  "--until", "IOAPIC.*address 0xfec00000, GSI 0-23",
                  "--until", "reboot: Power down")

@@ -16,6 +16,7 @@ def counts(line):
     return {key: int(value) for key, value in words.items()}
 
 
+@pytest.mark.needs("x2apic")
 @pytest.mark.parametrize("how", ["idle", "busy"])
 @pytest.mark.parametrize("guest", NUMBERS)
 def test_no_exits(pair, guest, how):
@@ -33,6 +34,7 @@ def test_the_counters_count(pair):
     assert found["total"] == sum(found.values()) - found["total"] - found["seconds"]
 
 
+@pytest.mark.needs("x2apic")
 def test_neighbour_computes(pair):
     """Not even while the other guest is busy. Nobody types into that one until it is done."""
     pair.shell(NUMBERS["rt"], "{ (sleep 1; witness exits busy 11 > /tmp/busy) & }")

@@ -10,7 +10,8 @@ import time
 import pytest
 
 import image
-from machine import BOOT, ROOT, STEP, Machine
+import place
+from machine import BOOT, STEP, Machine
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_ctrl_a_x_ends_it(disk, lab):
 def test_until_and_time_out(disk, lab):
     """Exit status 1, and it names what was not seen alone."""
     lab.close()
-    command = [ROOT / "tools/run", "--cpus", "1", "--ips", "100000000", "--timeout", "30"]
+    command = [*place.HERE.command, "--cpus", "1", "--timeout", "30"]
     command += ["--until", "BdsDxe: starting", "--until", "no such line", disk]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
                           stdin=subprocess.DEVNULL)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bochs: VT-x (and AMD-V) in software, with exact instruction counts."""
+"""Bochs: VT-x or AMD-V in software, with exact instruction counts."""
 
 import os
 import pty
@@ -7,15 +7,25 @@ import shutil
 import signal
 import threading
 
-from .machine import FIRMWARE, Machine, MachineError
+from .machine import Machine, MachineError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 CACHE = os.environ.get("BULKHEAD_CACHE") or os.path.join(ROOT, ".cache")
 BUILT = os.path.join(CACHE, "bochs/bin/bochs")
 
+FIRMWARE = "/usr/share/ovmf/OVMF.fd"
+
 # VMX with unrestricted guest, EPT (1 GiB pages too), VPID; x2APIC and TSC deadline. Its CPUID
 # names no TSC frequency, so that guests find the real one, one tick for each instruction.
-MODEL = "corei7_haswell_4770"
+INTEL_MODEL = "corei7_haswell_4770"
+
+# SVM with nested paging and the next instruction's address, without decode assists. The model lacks
+# x2APIC, which processors of its family have had since Zen 2.
+AMD_MODEL = "ryzen"
+AMD_ADDED = ["x2apic"]
+
+# The TSC's frequency, too. A slow clock: waiting for the serial port costs fewer instructions.
+IPS = 100_000_000
 
 HOST_MEMORY_MAX = 2048  # MiB; what the guest has beyond that, Bochs keeps in a temporary file
 
@@ -46,10 +56,11 @@ port_e9_hack: enabled={e9}
 # MONITOR on one processor of Bochs 3.0 wakes all others from MWAIT. Two that idle that way wake
 # each other for ever, at a hundredth of the speed: OVMF parks processors so, and Linux idles so.
 EXCLUDED = ["mwait"]
+EXCLUDED_AMD = EXCLUDED + ["mwaitx"]
 
-# Bochs seeds RDRAND with the time of day, and the kernel places itself at random by it.
+# Bochs seeds RDRAND and RDSEED with the time of day, and the kernel places itself at random by it.
 REPEATABLE_TIME = 1577880000
-EXCLUDED_FOR_REPEATABLE = ["rdrand"]
+EXCLUDED_FOR_REPEATABLE = ["rdrand", "rdseed"]
 
 
 def _empty_vga_rom():
@@ -60,12 +71,24 @@ def _empty_vga_rom():
     return bytes(rom)
 
 
+def built():
+    """Is the build of tools/fetch-bochs there?"""
+    return os.access(BUILT, os.X_OK)
+
+
 class Bochs(Machine):
     """The build of tools/fetch-bochs if it is there, else the Debian package."""
 
+    firmware = FIRMWARE
+    needs_acpi = True
+    model = INTEL_MODEL
+    added = []
+    excluded = EXCLUDED
+
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
-        self.packaged = not os.access(BUILT, os.X_OK)
+        self.ips = self.ips or IPS
+        self.packaged = not built()
         self.program = shutil.which("bochs") if self.packaged else BUILT
         if self.program is None:
             raise MachineError("there is no Bochs: run 'tools/fetch-bochs'")
@@ -81,22 +104,27 @@ class Bochs(Machine):
             rom.write(_empty_vga_rom())
         with open(self.scratch("bochsrc"), "w") as config:
             config.write(CONFIG.format(
-                display="term" if self.packaged else "nogui", log=self.log, model=MODEL,
+                display="term" if self.packaged else "nogui", log=self.log, model=self.model,
                 cpus=self.cpus, ips=self.ips, memory=self.memory,
                 host_memory=min(self.memory, HOST_MEMORY_MAX),
                 firmware=FIRMWARE, firmware_base=(1 << 32) - os.path.getsize(FIRMWARE),
                 vga_rom=self.scratch("vga.rom"), image=self.image, port=port,
                 time0=REPEATABLE_TIME if self.repeatable else "utc",
                 e9=int(bool(self.debug_port))))
-            if not self.packaged:  # version 2.7 has no such option
-                excluded = EXCLUDED + (EXCLUDED_FOR_REPEATABLE if self.repeatable else [])
-                config.write(f"cpu: exclude_features=\"{' '.join(excluded)}\"\n")
+            config.write(self._features())
         command = [self.program, "-q", "-unlock", "-f", self.scratch("bochsrc")]
         if self.packaged:  # built with the debugger, which waits for a command
             with open(self.scratch("debugger"), "w") as commands:
                 commands.write("c\n")
             command += ["-rc", self.scratch("debugger")]
         return command + self.options
+
+    def _features(self):
+        if self.packaged:  # version 2.7 has no such options
+            return ""
+        excluded = self.excluded + (EXCLUDED_FOR_REPEATABLE if self.repeatable else [])
+        return (f"cpu: exclude_features=\"{' '.join(excluded)}\"\n"
+                f"cpu: add_features=\"{' '.join(self.added)}\"\n")
 
     def streams(self):
         if self.packaged:
@@ -174,3 +202,17 @@ class Bochs(Machine):
                 output.seek(0)
                 output.truncate()
                 output.write(data.split(b"\n", 5)[5])
+
+
+class BochsAmd(Bochs):
+    """The same with an AMD processor."""
+
+    model = AMD_MODEL
+    added = AMD_ADDED
+    excluded = EXCLUDED_AMD
+
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords)
+        if self.packaged:
+            raise MachineError("the packaged Bochs has no x2APIC with AMD-V: run "
+                               "'tools/fetch-bochs' for the build that has")

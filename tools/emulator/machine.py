@@ -11,7 +11,6 @@ import subprocess
 import tempfile
 import time
 
-FIRMWARE = "/usr/share/ovmf/OVMF.fd"
 PR_SET_PDEATHSIG = 1
 CONNECT_SECONDS = 30
 
@@ -34,13 +33,16 @@ class Machine:
     cpus        "N", or "PACKAGES:CORES:THREADS"
     memory      MiB
     debug_port  file that receives what is written to port 0xe9, or None
-    ips         instructions per emulated second, where the emulator counts them
+    ips         instructions per emulated second, for emulators that count them; None: as they like
     repeatable  the same image gives the same run: fixed clock, no random numbers
     options     further options in the emulator's own language
     log         file for the emulator's own messages, or None
     """
 
-    def __init__(self, image, cpus="2", memory=1024, debug_port=None, ips=1_000_000_000,
+    firmware = None  # its file
+    needs_acpi = False  # its firmware has no ACPI tables: the image must bring some (acpi.py)
+
+    def __init__(self, image, cpus="2", memory=1024, debug_port=None, ips=None,
                  repeatable=False, options=(), log=None):
         if not re.fullmatch(r"[1-9][0-9]*(:[1-9][0-9]*:[1-9][0-9]*)?", cpus):
             raise MachineError(f"'{cpus}' processors: expected a number, or "
@@ -100,8 +102,9 @@ class Machine:
         return self
 
     def _start(self):
-        if not os.path.isfile(FIRMWARE):
-            raise MachineError(f"the UEFI firmware {FIRMWARE} is missing: run 'tools/setup run'")
+        if not os.path.isfile(self.firmware):
+            raise MachineError(f"the UEFI firmware {self.firmware} is missing: run 'tools/setup "
+                               "run'")
         with socket.create_server(("127.0.0.1", 0), backlog=1) as server:
             command = self.command(server.getsockname()[1])
             self.started = time.monotonic()

@@ -1,13 +1,13 @@
 ; SPDX-License-Identifier: MIT
-; A UEFI program that does what some firmware does: it locks VT-x off until the next reset
-; (SDM Vol. 3D "Enabling and Entering VMX Operation"). For a test of what Bulkhead says then.
-;   nasm -f bin lock_vmx.asm -o lock_vmx.efi
+; A UEFI program that does what some firmware does: it locks virtualization off until the next reset.
+; For a test of what Bulkhead says then. REGISTER and VALUE come from the command line: 0x3a and 1 for
+; VT-x (SDM Vol. 3D "Enabling and Entering VMX Operation": IA32_FEATURE_CONTROL), 0xc0010114 and 0x18
+; for AMD-V (APM Vol. 2 "SVM Related MSRs": VM_CR).
+;   nasm -f bin -DREGISTER=0x3a -DVALUE=1 lock_off.asm -o lock_off.efi
 ; The smallest PE32+ file that UEFI takes: one section, nothing to relocate. Microsoft "PE Format".
 bits 64
 
-IA32_FEATURE_CONTROL equ 0x3a
-LOCKED               equ 1
-ALIGNMENT            equ 0x200
+ALIGNMENT equ 0x200
 
         db      'MZ'
         times 0x3c - ($ - $$) db 0
@@ -46,8 +46,8 @@ optional_end:
         dd      0x60000020              ; code, may be executed and read
 
         align   ALIGNMENT, db 0
-text:   mov     ecx, IA32_FEATURE_CONTROL
-        mov     eax, LOCKED
+text:   mov     ecx, REGISTER
+        mov     eax, VALUE
         xor     edx, edx
         wrmsr
         xor     eax, eax                ; EFI_SUCCESS

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Where the tests run: an emulator, the virtualization that its processors have, what it cannot do.
+
+conftest.py sets HERE from the option --machine before it collects any test.
+"""
+
+import pathlib
+import sys
+from dataclasses import dataclass, field
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+sys.dont_write_bytecode = True
+
+from emulator import EMULATORS  # noqa: E402
+
+# What a test may need: @pytest.mark.needs("x2apic").
+NEEDS = {
+    "x2apic": "processors with x2APIC, where a guest's interrupts and timer cause no exit",
+    "own time": "emulated time that goes by instructions, whatever the host does meanwhile",
+    "locking": "a register by which firmware locks virtualization off",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line of the table below.
+
+    words     more for tools/run
+    khz       frequency of the TSC; None: the host's
+    pm_timer  port of the ACPI timer
+    lacks     which of the needs it does not meet, and why
+    lock      register and value that lock virtualization off
+    """
+
+    emulator: str
+    virtualization: str
+    words: tuple = ()
+    khz: int | None = None
+    pm_timer: int = 0x608
+    lacks: dict = field(default_factory=dict)
+    lock: tuple | None = None
+
+    @property
+    def command(self):
+        return (str(ROOT / "tools/run"), "--emulator", self.emulator, *self.words)
+
+    @property
+    def program(self):
+        """The path of Bulkhead in an image as tools/run boots it."""
+        supplied = EMULATORS[self.emulator].needs_acpi
+        return "\\EFI\\BOOT\\" + ("BULKHEAD.EFI" if supplied else "BOOTX64.EFI")
+
+
+BOCHS_IPS = 100_000_000
+BOCHS = {"words": ("--ips", str(BOCHS_IPS)), "khz": BOCHS_IPS // 1000, "pm_timer": 0xB008}
+HOST_TIME = "time in this emulator is the host's, which has other things to do as well"
+
+PLACES = {
+    place.emulator: place
+    for place in (
+        Place("bochs", "VT-x", **BOCHS, lock=(0x3A, 1)),
+        Place("bochs-amd", "AMD-V", **BOCHS, lock=(0xC0010114, 0x18)),
+        Place(
+            "qemu",
+            "AMD-V",
+            lacks={
+                "x2apic": "QEMU 7.2 translates processors without x2APIC",
+                "own time": HOST_TIME,
+                "locking": "QEMU's translator has no VM_CR",
+            },
+        ),
+        Place(
+            "kvm",
+            "the host's",
+            lacks={
+                "own time": HOST_TIME,
+                "locking": "KVM hides the register",
+            },
+        ),
+    )
+}
+
+HERE = PLACES["bochs"]
+
+
+def choose(name):
+    global HERE
+    HERE = PLACES[name]
