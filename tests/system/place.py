@@ -18,6 +18,7 @@ from emulator import EMULATORS  # noqa: E402
 NEEDS = {
     "x2apic": "processors with x2APIC, where a guest's interrupts and timer cause no exit",
     "own time": "emulated time that goes by instructions, whatever the host does meanwhile",
+    "strict": "processors that refuse what the manual refuses",
     "locking": "a register by which firmware locks virtualization off",
 }
 
@@ -67,6 +68,7 @@ PLACES = {
             lacks={
                 "x2apic": "QEMU 7.2 translates processors without x2APIC",
                 "own time": HOST_TIME,
+                "strict": "QEMU's translator lets programs do what processors refuse",
                 "locking": "QEMU's translator has no VM_CR",
             },
         ),

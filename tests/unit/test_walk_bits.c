@@ -28,7 +28,7 @@ static const struct kind kinds[] = {
     {"32-bit 4M, 36 bits", BITS32, 0, true, 36, 0, 0, BITS(21, 17)},
     {"32-bit 4M, 32 bits", BITS32, 0, true, 32, 0, 0, BITS(21, 13)},
     {"32-bit PDE with PS but no PSE", BITS32, 0, true, 40, CR4_PSE, 0, 0},
-    {"PAE PDPTE", PAE, 0, false, 40, 0, 0, BITS(63, 40) | BITS(8, 5) | BITS(2, 1)},
+    {"PAE PDPTE", PAE, 0, false, 40, 0, 0, BITS(63, 40) | BITS(8, 6) | BITS(2, 1)},
     {"PAE PDE", PAE, 1, false, 40, 0, 0, BITS(62, 40)},
     {"PAE 2M", PAE, 1, true, 40, 0, 0, BITS(62, 40) | BITS(20, 13)},
     {"PAE PTE", PAE, 2, false, 40, 0, 0, BITS(62, 40)},

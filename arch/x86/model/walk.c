@@ -16,7 +16,8 @@
 #define ENTRY_NX   BIT(63)
 #define ENTRY_ADDR BITS(51, 12)
 
-#define PDPTE_PAE_RESERVED (BITS(2, 1) | BITS(8, 5))
+/* Bit 5 is reserved, too, but QEMU marks it as it does in other entries. */
+#define PDPTE_PAE_RESERVED (BITS(2, 1) | BITS(8, 6))
 #define PSE36_HIGH         BITS(20, 13) /* bits 39:32 of the address of a 4 MiB page */
 #define PSE36_RESERVED     BIT(21)
 

@@ -69,14 +69,17 @@ uint64_t svm_get(struct virt_vcpu *vcpu, enum vcpu_reg reg)
     }
 }
 
-/* A guest reads CR0 as it is, so reads must exit while CD or NW is not what it wrote. */
+/*
+ * A guest reads CR0 as it is, so reads must exit while CD or NW is not what it wrote; and writes
+ * that change the shadow alone, which the selective intercept does not see.
+ */
 static void cr0_shadow_write(struct virt_vcpu *vcpu, uint64_t value)
 {
-    uint32_t reads = (uint32_t)INTERCEPT_CR_READ(0);
+    uint32_t both = (uint32_t)(INTERCEPT_CR_READ(0) | INTERCEPT_CR_WRITE(0));
     struct vmcb *v = vmcb_of(vcpu);
     vcpu->cr0_shadow = value;
-    v->cr_intercepts = value & (CR0_CD | CR0_NW) ? v->cr_intercepts | reads
-                                                 : v->cr_intercepts & ~reads;
+    v->cr_intercepts =
+        value & (CR0_CD | CR0_NW) ? v->cr_intercepts | both : v->cr_intercepts & ~both;
     vcpu->clean &= ~CLEAN_INTERCEPTS;
 }
 
@@ -129,7 +132,8 @@ static bool becomes_double_fault(const struct vmcb *v, uint8_t vector)
 static void intercept(struct virt_vcpu *vcpu, uint64_t which, bool on)
 {
     struct vmcb *v = vmcb_of(vcpu);
-    v->intercepts[0] = on ? v->intercepts[0] | (uint32_t)which : v->intercepts[0] & ~(uint32_t)which;
+    v->intercepts[0] =
+        on ? v->intercepts[0] | (uint32_t)which : v->intercepts[0] & ~(uint32_t)which;
     vcpu->clean &= ~CLEAN_INTERCEPTS;
 }
 
@@ -172,9 +176,11 @@ void svm_window(struct virt_vcpu *vcpu, enum event_kind kind, bool on)
 bool svm_ready(struct virt_vcpu *vcpu, enum event_kind kind)
 {
     const struct vmcb *v = vmcb_of(vcpu);
-    if ((v->event_injection & EVENT_VALID) || (v->interrupt_shadow & INTERRUPT_SHADOW))
+    if (v->event_injection & EVENT_VALID)
         return false;
-    return kind == EVENT_NMI ? !vcpu->nmi_masked : (v->rflags & RFLAGS_IF) != 0;
+    if (kind == EVENT_NMI)
+        return !vcpu->nmi_masked;
+    return !(v->interrupt_shadow & INTERRUPT_SHADOW) && (v->rflags & RFLAGS_IF);
 }
 
 /* NMIs stay blocked until the IRET is done: step over it when one waits. */

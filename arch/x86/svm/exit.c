@@ -146,7 +146,7 @@ static void exit_decode(struct virt_vcpu *vcpu, struct vm_exit *exit)
     } else if (code == SVM_EXIT_NPF) {
         exit->kind = EXIT_MEMORY;
         decode_memory(vcpu, exit);
-    } else if (code == SVM_EXIT_INVALID) {
+    } else if ((uint32_t)code == (uint32_t)SVM_EXIT_INVALID) { /* QEMU has 32 bits of it */
         exit->kind = EXIT_ENTRY_FAILED;
     }
 }
@@ -154,12 +154,17 @@ static void exit_decode(struct virt_vcpu *vcpu, struct vm_exit *exit)
 void svm_enter_guest(struct virt_vcpu *vcpu, struct vm_exit *exit)
 {
     struct vmcb *v = vmcb_of(vcpu);
+    exit->undecoded = false;
+    vcpu->entered = false;
+    if (vcpu->nmi_wanted && svm_ready(vcpu, EVENT_NMI)) {
+        exit->kind = EXIT_WINDOW; /* open already: no processor would say so */
+        return;
+    }
     v->rax = vcpu->gpr[GPR_RAX];
     v->clean = vcpu->clean;
     vcpu->entered = svm_enter(vcpu, host_hpa((char *)cpu_this()->virt_page + PAGE_4K).raw);
     if (!vcpu->entered) {
         exit->kind = EXIT_ATTENTION;
-        exit->undecoded = false;
         return;
     }
     vcpu->gpr[GPR_RAX] = v->rax;
