@@ -13,10 +13,7 @@
 #include "boot/handoff.h"
 #include "kernel/lib/ring.h"
 #include "kernel/plan/plan.h"
-#include "kernel/vdev/vioapic.h"
-#include "kernel/vdev/vpci.h"
-#include "kernel/vdev/vrtc.h"
-#include "kernel/vdev/vuart.h"
+#include "kernel/vdev/vplatform.h"
 #include "kernel/vm/lapic.h"
 #include "kernel/vm/stats.h"
 
@@ -67,10 +64,7 @@ struct guest {
     uint64_t started_tsc;
     uint64_t launched_tsc; /* of the very first start */
 
-    struct vuart uart;
-    struct vioapic ioapic;
-    struct vrtc rtc;
-    struct vpci pci;
+    struct vplatform platform;
     struct ring input;        /* console to virtual UART */
     struct ring output;       /* virtual UART to console */
     _Atomic bool output_full; /* the virtual UART waits for room */

@@ -16,6 +16,7 @@
 #include "kernel/vm/crash.h"
 #include "kernel/vm/exits.h"
 #include "kernel/vm/load.h"
+#include "kernel/vm/platform.h"
 
 /* A guest that stops this soon after its start is in a loop: each time it waits longer. */
 #define QUICK_CRASH_US    UINT64_C(5000000)
@@ -44,14 +45,6 @@ static void wait_for_ever(struct cpu *cpu)
         cpu_wait_for_event();
         vcpu_attend_outside(cpu);
     }
-}
-
-static void devices_reset(struct guest *guest)
-{
-    vuart_reset(&guest->uart);
-    vioapic_reset(&guest->ioapic);
-    vrtc_reset(&guest->rtc);
-    vpci_reset(&guest->pci);
 }
 
 static void vcpu_state_reset(struct vcpu *vcpu)
@@ -85,7 +78,7 @@ static void guest_start(struct guest *guest)
     load_guest(guest, &start);
     control_registers(&start);
 
-    devices_reset(guest);
+    platform_reset(guest);
     vcpu_state_reset(vcpu);
     terminal_restart(guest->index);
     residue_clear();
@@ -94,7 +87,6 @@ static void guest_start(struct guest *guest)
     rights.ops->vcpu_reset(&vcpu->virt, &start);
 
     guest->starts++;
-    guest->started_tsc = cpu_rdtsc();
     atomic_store(&guest->state, GUEST_RUNNING);
     log_line("guest %s: start %u at tsc %llu", guest->name, guest->starts,
              (unsigned long long)guest->started_tsc);

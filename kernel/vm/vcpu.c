@@ -10,6 +10,7 @@
 #include "kernel/vm/crash.h"
 #include "kernel/vm/decode.h"
 #include "kernel/vm/exits.h"
+#include "kernel/vm/platform.h"
 
 struct exit_rights rights;
 
@@ -75,7 +76,7 @@ struct verdict exit_attention(struct vcpu *vcpu, struct vm_exit *exit)
     uint32_t mail = atomic_exchange_explicit(&vcpu->mail, 0, memory_order_acq_rel);
     terminal_poll(vcpu->cpu);
     if (mail & MAIL_INPUT)
-        uart_feed(vcpu->guest);
+        platform_feed(vcpu->guest);
     return verdict_resume();
 }
 
@@ -96,8 +97,7 @@ struct verdict exit_window(struct vcpu *vcpu, struct vm_exit *exit)
     rights.ops->window(&vcpu->virt, EVENT_NMI, false);
     if (vcpu->nmi_pending) {
         vcpu->nmi_pending = false;
-        rights.ops->inject(&vcpu->virt,
-                           &(struct virt_event){.kind = EVENT_NMI, .vector = EXC_NMI});
+        rights.ops->inject(&vcpu->virt, &(struct virt_event){.kind = EVENT_NMI, .vector = EXC_NMI});
     }
     return verdict_resume();
 }
