@@ -27,7 +27,7 @@ void vpic_reset(struct vpic *v)
 /* The line with the highest priority in `set`, NO_LINE when that is empty. */
 static unsigned first_in(const struct vpic_chip *c, uint8_t set)
 {
-    for (unsigned i = 1; i <= 8; i++)
+    for (unsigned i = 1; set != 0 && i <= 8; i++)
         if (set & 1u << (c->lowest + i) % 8)
             return (c->lowest + i) % 8;
     return NO_LINE;
@@ -113,11 +113,20 @@ void vpic_set_line(struct vpic *v, unsigned line, bool high)
     struct vpic_chip *c = &v->chip[line / 8 % 2];
     uint8_t bit = (uint8_t)(1u << line % 8);
 
-    if (line >= VPIC_LINES)
+    if (line >= VPIC_LINES || high == ((c->lines & bit) != 0))
         return;
-    if (high && !(c->lines & bit) && !(level_lines(c) & bit))
+    c->lines ^= bit;
+    c->irr &= (uint8_t)~bit;
+    if (high && !(level_lines(c) & bit))
         c->irr |= bit;
-    c->lines = (uint8_t)((c->lines & ~bit) | (high ? bit : 0));
+}
+
+void vpic_pulse(struct vpic *v, unsigned line)
+{
+    struct vpic_chip *c = &v->chip[line / 8 % 2];
+
+    if (line < VPIC_LINES)
+        c->irr |= (uint8_t)(1u << line % 8) & (uint8_t)~level_lines(c);
 }
 
 bool vpic_wants(const struct vpic *v, unsigned line)

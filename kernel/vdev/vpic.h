@@ -4,9 +4,9 @@
  * sheet, the second cascaded on line 2 of the first, with the PC's registers that choose edge or
  * level for each line (ELCR).
  *
- * The output of the second is computed when the first is looked at, so nothing is out of step. An
- * edge stays in the request register until it is acknowledged, also when the line has fallen: the
- * lines of these devices are pulses in places where the hardware's are waves.
+ * The output of the second is computed when the first is looked at, so nothing is out of step. A
+ * line that falls before it was acknowledged takes its request back, as in the hardware. A timer's
+ * output has no times at which it falls here, so it gives a pulse, whose request stays.
  *
  * Both start with all lines masked, which no hardware does: so a guest that never initialises them
  * never pays for a device behind them.
@@ -46,6 +46,9 @@ void vpic_write(struct vpic *v, uint16_t port, uint8_t value);
 
 /* The level of a line, 0..15; a line that does not exist is ignored. */
 void vpic_set_line(struct vpic *v, unsigned line, bool high);
+
+/* An edge of a line that is low. Nothing on a level-triggered one. */
+void vpic_pulse(struct vpic *v, unsigned line);
 
 /* Would another edge of the line change anything? No while it is masked or requested already. */
 bool vpic_wants(const struct vpic *v, unsigned line);

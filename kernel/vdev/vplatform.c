@@ -31,14 +31,19 @@ static uint32_t pic_line(uint32_t pin)
 
 static void set_line(struct vplatform *p, uint32_t pin, bool high)
 {
+    if (((p->ioapic.lines >> pin & 1) != 0) == high)
+        return;
+    p->news = true;
     vioapic_set_line(&p->ioapic, pin, high);
     vpic_set_line(&p->pic, pic_line(pin), high);
 }
 
 static void pulse(struct vplatform *p, uint32_t pin)
 {
-    set_line(p, pin, true);
-    set_line(p, pin, false);
+    p->news = true;
+    vioapic_set_line(&p->ioapic, pin, true);
+    vioapic_set_line(&p->ioapic, pin, false);
+    vpic_pulse(&p->pic, pic_line(pin));
 }
 
 static bool wanted(const struct vplatform *p, uint32_t pin)
@@ -95,6 +100,12 @@ static bool hpet_advance(struct vplatform *p, uint64_t now)
     return fired != 0;
 }
 
+uint8_t vplatform_acknowledge(struct vplatform *p)
+{
+    p->news = true;
+    return vpic_acknowledge(&p->pic);
+}
+
 static void advance(struct vplatform *p, uint64_t now)
 {
     bool legacy = !vhpet_replaces_legacy(&p->hpet);
@@ -110,6 +121,7 @@ static void advance(struct vplatform *p, uint64_t now)
     set_line(p, PIN_CLOCK, clock || p->hpet_high >> PIN_CLOCK & 1);
     if (served)
         p->served = now;
+    p->news = true;
 }
 
 void vplatform_advance(struct vplatform *p, uint64_t now)

@@ -14,9 +14,10 @@
  * seen counts. Each call is bounded, whatever the guest wrote and however long ago the last one
  * was.
  *
- * Who calls this looks at both outputs after each call, and sees to it that vplatform_advance() is
- * called when vplatform_next() is due. That is never for a guest that has let no timer interrupt:
- * what a timer does behind a masked line is found out when somebody looks.
+ * Who calls this looks at `news` after each call. When it is set, both outputs want to be looked
+ * at, and vplatform_advance() is to be called at what vplatform_next() says then. That is never for
+ * a guest that has let no timer interrupt: what a timer does behind a masked line is found out when
+ * somebody looks.
  */
 #ifndef BULKHEAD_KERNEL_VDEV_VPLATFORM_H
 #define BULKHEAD_KERNEL_VDEV_VPLATFORM_H
@@ -33,8 +34,9 @@
 #include "kernel/vdev/vtext.h"
 #include "kernel/vdev/vuart.h"
 
-/* No guest makes its timers ask for attention more often than this. */
-#define VPLATFORM_GAP_NS 100000
+/* No guest makes its timers ask for attention more often than this: each time costs the processor
+ * that attends to the machine's timer some microseconds, and that may be another guest's. */
+#define VPLATFORM_GAP_NS 250000
 
 struct vplatform {
     struct vuart uart;
@@ -50,6 +52,7 @@ struct vplatform {
     uint32_t hpet_high; /* pins that the HPET's level-triggered timers hold high */
     uint64_t served;    /* when a timer last interrupted */
     uint64_t latest;    /* the devices' time */
+    bool news;          /* outputs or vplatform_next() may have changed; for the caller to clear */
 };
 
 /* What the caller has to do after a write to a port. */
@@ -76,6 +79,9 @@ void vplatform_memory_write(struct vplatform *p, gpa_t at, unsigned size, uint64
 /* The caller gave vuart a byte or told it about room: take its line to the interrupt controllers.
  */
 void vplatform_uart_update(struct vplatform *p);
+
+/* The processor takes what vpic_pending() told: its vector. */
+uint8_t vplatform_acknowledge(struct vplatform *p);
 
 /* Do what the timers have to do by now. */
 void vplatform_advance(struct vplatform *p, uint64_t now);

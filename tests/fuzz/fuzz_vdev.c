@@ -59,13 +59,16 @@ static void check_outputs(struct vplatform *p, uint8_t what)
     struct vioapic_message message;
     unsigned messages = 0;
 
+    PROMISE(p->news || p->ioapic.waiting == 0);
+    p->news = false;
+
     while (vioapic_take(&p->ioapic, &message)) {
         PROMISE(++messages <= VIOAPIC_PINS);
         PROMISE(message.vector >= 16 && message.delivery <= VIOAPIC_LOWEST_PRIORITY);
         PROMISE(message.dest <= 255);
     }
     if ((what & 0x80) && vpic_pending(&p->pic)) {
-        uint8_t base = vpic_acknowledge(&p->pic) & 0xf8;
+        uint8_t base = vplatform_acknowledge(p) & 0xf8;
 
         PROMISE(base == p->pic.chip[0].base || base == p->pic.chip[1].base);
     }

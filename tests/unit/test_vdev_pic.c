@@ -38,8 +38,7 @@ static int setup(void **state)
 
 static void pulse(unsigned line)
 {
-    vpic_set_line(&v, line, true);
-    vpic_set_line(&v, line, false);
+    vpic_pulse(&v, line);
 }
 
 static void check_interrupt(uint8_t vector)
@@ -169,6 +168,11 @@ static void test_edges(void **state)
     assert_false(vpic_pending(&v));
     out(0x21, 0);
     check_interrupt(0x24);
+    out(0x20, 0x20);
+    vpic_set_line(&v, 4, true);
+    assert_true(vpic_pending(&v));
+    vpic_set_line(&v, 4, false); /* before it was acknowledged */
+    assert_false(vpic_pending(&v));
     vpic_set_line(&v, 5, true);
     init(0x01); /* forgets the edge */
     assert_false(vpic_pending(&v));
@@ -303,6 +307,8 @@ static void test_random_traffic(void **state)
             out(port & ~1, 0x20);
         else if (what < 4)
             vpic_read(&v, port);
+        else if (what < 5)
+            vpic_pulse(&v, (unsigned)rand() % 18);
         else if (what < 7)
             vpic_set_line(&v, (unsigned)rand() % 18, rand() % 2);
         else if (vpic_pending(&v)) {
