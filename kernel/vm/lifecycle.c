@@ -9,6 +9,7 @@
 #include "arch/x86/model/msr_policy.h"
 #include "arch/x86/regs/cr.h"
 #include "drivers/power.h"
+#include "kernel/alarm.h"
 #include "kernel/coverage.h"
 #include "kernel/lib/mem.h"
 #include "kernel/log.h"
@@ -51,6 +52,8 @@ static void vcpu_state_reset(struct vcpu *vcpu)
 {
     lapic_reset(&vcpu->lapic);
     vcpu->nmi_pending = false;
+    vcpu->intr_pending = false;
+    vcpu->intr_window = false;
     vcpu->mtrr_def_type = MSR_MTRR_DEF_TYPE_INITIAL;
     vcpu->kvm_system_time = 0;
     vcpu->kvm_wall_clock = 0;
@@ -156,6 +159,7 @@ static void guest_stopped(struct guest *guest, struct cpu *cpu, enum stop_reason
 {
     uint64_t ran_us = (cpu_rdtsc() - guest->started_tsc) / (tsc_khz() / 1000);
     apic_reset(); /* its timer must not go on */
+    alarm_set(guest->index, ALARM_NEVER);
     log_line("guest %s: %s after %llu ms", guest->name, stop_reason_name(stop),
              (unsigned long long)ran_us / 1000);
     vcpu_statistics(cpu->vcpu);

@@ -3,6 +3,7 @@
 
 #include "arch/cpu.h"
 #include "arch/x86/cpu/tsc.h"
+#include "kernel/alarm.h"
 #include "kernel/clock.h"
 
 #define NS_IN_MS UINT64_C(1000000)
@@ -21,6 +22,15 @@ uint64_t platform_now(const struct guest *guest)
     return ticks / khz * NS_IN_MS + ticks % khz * NS_IN_MS / khz;
 }
 
+/* The first moment of the TSC at which it is so late. */
+static uint64_t tsc_at(const struct guest *guest, uint64_t ns)
+{
+    uint64_t khz = tsc_khz();
+    if (ns > UINT64_MAX / 16) /* in some 36 years, and VCLOCK_NEVER */
+        return ALARM_NEVER;
+    return guest->started_tsc + ns / NS_IN_MS * khz + ns % NS_IN_MS * khz / NS_IN_MS + 1;
+}
+
 static void message_send(struct guest *guest, const struct vioapic_message *message)
 {
     if (!message->logical) {
@@ -35,9 +45,21 @@ static void message_send(struct guest *guest, const struct vioapic_message *mess
 
 void platform_outputs(struct guest *guest)
 {
+    struct vplatform *p = &guest->platform;
     struct vioapic_message message;
-    while (vioapic_take(&guest->platform.ioapic, &message))
+    if (!p->news)
+        return;
+    p->news = false;
+    while (vioapic_take(&p->ioapic, &message))
         message_send(guest, &message);
+    guest->vcpus[0].intr_pending = vpic_pending(&p->pic);
+    alarm_set(guest->index, tsc_at(guest, vplatform_next(p, p->latest)));
+}
+
+void platform_advance(struct guest *guest)
+{
+    vplatform_advance(&guest->platform, platform_now(guest));
+    platform_outputs(guest);
 }
 
 /* Who drains the ring sends a letter when it sees the flag; look again after setting it. */

@@ -11,8 +11,12 @@ void platform_reset(struct guest *guest);
 /* Nanoseconds since the guest's start. */
 uint64_t platform_now(const struct guest *guest);
 
-/* After a call of any vplatform function: send its interrupts where they belong. */
+/* After a call of any vplatform function: its interrupts to the local APICs or vCPU 0, its next
+ * time to the alarm. On the processor of vCPU 0. */
 void platform_outputs(struct guest *guest);
+
+/* The alarm rang. */
+void platform_advance(struct guest *guest);
 
 /* Tell the virtual UART how much its output ring takes. */
 void platform_room(struct guest *guest);
