@@ -8,7 +8,9 @@
 
 #define PIT_IRQ 0
 
-/* Interrupt once after so many microseconds, at most 54,000. */
+#define PIT_ONESHOT_MAX_US 54000
+
+/* Interrupt once after so many microseconds, at most PIT_ONESHOT_MAX_US. */
 void pit_oneshot(uint32_t us);
 
 /* Is the time over (by the channel's output pin)? */

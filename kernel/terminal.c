@@ -3,10 +3,11 @@
 
 #include "arch/cpu.h"
 #include "arch/x86/cpu/memory.h"
+#include "arch/x86/cpu/tsc.h"
 #include "drivers/ioapic.h"
-#include "drivers/pit.h"
 #include "drivers/screen.h"
 #include "drivers/uart.h"
+#include "kernel/alarm.h"
 #include "kernel/console/console.h"
 #include "kernel/lib/mem.h"
 #include "kernel/lock.h"
@@ -34,7 +35,7 @@ static struct {
     struct lock lock;
     char out[OUT_BYTES];
     uint32_t first, end;
-    bool timer_runs;
+    uint64_t flush_at; /* TSC; 0: no line waits */
 } pump = {.lock = LOCK_INIT};
 
 /* Somebody wanted to pump while another was at it. */
@@ -123,7 +124,6 @@ void terminal_attend(struct cpu *cpu, const struct acpi_host *acpi)
 {
     attendant = cpu;
     ioapic_route_isa(acpi, serial_irq(uart.port), cpu->apic_id);
-    ioapic_route_isa(acpi, PIT_IRQ, cpu->apic_id);
     uart_interrupts_on(&uart);
 }
 
@@ -149,10 +149,10 @@ static bool pump_once(void)
 /* Lines without end are in no hurry, but somebody waits for a prompt. Under the lock. */
 static void timer_start(void)
 {
-    if (pump.timer_runs || !attendant || !console_unfinished(&console))
+    if (pump.flush_at != 0 || !attendant || !console_unfinished(&console))
         return;
-    pump.timer_runs = true;
-    pit_oneshot(UNFINISHED_LINE_US);
+    pump.flush_at = cpu_rdtsc() + tsc_from_us(UNFINISHED_LINE_US);
+    alarm_set(ALARM_TERMINAL, pump.flush_at);
 }
 
 void terminal_pump(void)
@@ -202,8 +202,8 @@ void terminal_poll(const struct cpu *cpu)
     for (unsigned i = 0; i < KEYS_MAX && uart_poll_input(&uart, &byte); i++)
         key(byte);
     lock_take(&pump.lock);
-    if (pump.timer_runs && pit_oneshot_over()) {
-        pump.timer_runs = false;
+    if (pump.flush_at != 0 && cpu_rdtsc() >= pump.flush_at) {
+        pump.flush_at = 0;
         console_flush(&console);
     }
     lock_release(&pump.lock);

@@ -5,7 +5,7 @@
  *
  * Nobody waits for it once guests run. Output goes through rings; whoever has written something
  * pumps as much as the serial port takes, and the port's interrupt brings the rest: it is routed,
- * as NMI, to the one processor that looks after the terminal, as is a timer for unfinished lines.
+ * as NMI, to the one processor that looks after the terminal; an alarm is for unfinished lines.
  */
 #ifndef BULKHEAD_KERNEL_TERMINAL_H
 #define BULKHEAD_KERNEL_TERMINAL_H
@@ -51,7 +51,7 @@ void terminal_start(const struct terminal_guest *guests, uint32_t count,
 uint64_t terminal_bytes_fixed(void);
 uint64_t terminal_bytes_per_guest(void);
 
-/* Route the serial port's interrupt and the timer to `cpu`, which calls terminal_poll(). */
+/* Route the serial port's interrupt to `cpu`, which calls terminal_poll(). */
 void terminal_attend(struct cpu *cpu, const struct acpi_host *acpi);
 
 /* A line of the log, without line end. Any processor. */
@@ -60,7 +60,8 @@ void terminal_log(const char *text, uint32_t length);
 /* Move output on, as far as it goes without waiting. Any processor; bounded. */
 void terminal_pump(void);
 
-/* After an NMI: what the serial port and the timer have to say, when `cpu` looks after them. */
+/* After an NMI, and after alarm_poll(): what the serial port has to say, and lines that wait, when
+ * `cpu` looks after them. */
 void terminal_poll(const struct cpu *cpu);
 
 /* A guest starts anew: its line state on the console is forgotten. */

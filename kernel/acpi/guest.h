@@ -21,12 +21,16 @@
 #define GUEST_RESET_VALUE   0x01 /* what the guest writes to GUEST_RESET */
 #define GUEST_SLEEP_TYPE_S5 5    /* SLP_TYP for "off", in \_S5 */
 
+/* The power management timer, four bytes, 32 bits wide. Hardware-reduced tables do not name it. */
+#define GUEST_PM_TIMER 0x608
+
 #define GUEST_LAPIC_BASE  0xfee00000u /* GPA */
 #define GUEST_IOAPIC_BASE 0xfec00000u /* GPA; GSI 0 is its pin 0 */
 #define GUEST_IOAPIC_ID   0
-#define GUEST_COM1        0x3f8 /* COM1 and its GSI: edge, active high */
+#define GUEST_HPET_BASE   0xfed00000u /* GPA; hardware-reduced tables do not name it */
+#define GUEST_COM1        0x3f8       /* COM1 and its GSI: edge, active high */
 #define GUEST_COM1_GSI    4
-#define GUEST_RTC         0x70 /* two ports, no interrupt */
+#define GUEST_RTC         0x70 /* two ports; the tables name no interrupt */
 #define GUEST_RTC_CENTURY 0x32 /* the RTC's register with the century */
 
 /* The window for PCI memory ends before the I/O APIC; it starts where the guest's hole does. */

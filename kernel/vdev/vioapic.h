@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's I/O APIC for the few lines of its virtual devices: the register model of Intel's
- * "82093AA I/O Advanced Programmable Interrupt Controller" data sheet, version 0x20, but with 8
- * pins: an operating system writes all of them at start-up, and each register costs two exits.
+ * A guest's I/O APIC for the lines of its virtual devices: the register model of Intel's "82093AA
+ * I/O Advanced Programmable Interrupt Controller" data sheet with 24 pins, version 0x20, and the
+ * EOI register that this version has.
  *
  * The guest's local APICs are the machine's own, and their EOI does not exit. So this device never
- * learns of an EOI, and a level-triggered pin cannot wait for one: it sends its message when the
- * line becomes active and when the pin is unmasked while the line is active, and reads its remote
- * IRR as 0. A guest that services a level-triggered device until it is quiet sees no difference; a
- * line that merely stays active is not told a second time. The generated ACPI declares the lines
- * as edge-triggered, which is exact.
+ * learns of an EOI there, and a level-triggered pin cannot wait for one: it sends its message when
+ * the line becomes active, when the pin is unmasked while the line is active, and on a write to the
+ * EOI register while the line is active. Its remote IRR reads 1 as long as the pin is unmasked and
+ * the line is active, which is when the hardware's does, but for the time between the end of the
+ * cause and the EOI; so who waits for it to fall never waits for ever. A guest that services a
+ * level-triggered device until it is quiet sees no difference; a device with several causes on one
+ * line lets the line fall for a moment when one of them was served (vplatform.c), so that the
+ * others are told again.
  *
  * An edge on a masked pin is lost, as the data sheet says. Stock Linux lives with that: it unmasks
  * the pin before it lets the device raise its line, disables an interrupt without masking the pin
@@ -18,6 +21,9 @@
  *
  * What is sent is checked: fixed or lowest-priority delivery with a vector of 16 or more. Any other
  * delivery mode (SMI, NMI, INIT, ExtINT, reserved) is kept in the register and never sent.
+ *
+ * Messages wait until the caller takes them: after each call that may have made one, it asks
+ * vioapic_take() until that says no.
  */
 #ifndef BULKHEAD_KERNEL_VDEV_VIOAPIC_H
 #define BULKHEAD_KERNEL_VDEV_VIOAPIC_H
@@ -25,13 +31,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VIOAPIC_PINS 8
+#define VIOAPIC_PINS 24
 
 enum vioapic_delivery { VIOAPIC_FIXED = 0, VIOAPIC_LOWEST_PRIORITY = 1 };
 
-/* What the caller has to send to the guest's local APICs. Only when `send` the rest counts. */
+/* What the caller has to send to the guest's local APICs. */
 struct vioapic_message {
-    bool send;
     bool logical;     /* destination mode: else physical */
     uint8_t vector;   /* 16..255 */
     uint8_t delivery; /* enum vioapic_delivery */
@@ -42,7 +47,8 @@ struct vioapic_message {
 struct vioapic {
     uint8_t select; /* IOREGSEL */
     uint8_t id;
-    uint32_t lines; /* electrical level of each pin */
+    uint32_t lines;   /* electrical level of each pin */
+    uint32_t waiting; /* pins with a message that nobody has taken yet */
     uint64_t rte[VIOAPIC_PINS];
 };
 
@@ -52,9 +58,15 @@ void vioapic_reset(struct vioapic *v);
 /* `offset` from the start of the device's page. Registers are 32 bits wide: another size, or an
  * offset without register, reads all ones of that size and ignores writes. */
 uint32_t vioapic_read(const struct vioapic *v, uint32_t offset, int size);
-struct vioapic_message vioapic_write(struct vioapic *v, uint32_t offset, int size, uint32_t value);
+void vioapic_write(struct vioapic *v, uint32_t offset, int size, uint32_t value);
 
 /* The level of a device's line. A pin that does not exist is ignored. */
-struct vioapic_message vioapic_set_line(struct vioapic *v, uint32_t pin, bool level);
+void vioapic_set_line(struct vioapic *v, uint32_t pin, bool high);
+
+/* False: the pin is masked (or does not exist), so what its line does changes nothing. */
+bool vioapic_wants(const struct vioapic *v, uint32_t pin);
+
+/* A message to be sent, if there is one; at most VIOAPIC_PINS in a row. */
+bool vioapic_take(struct vioapic *v, struct vioapic_message *message);
 
 #endif

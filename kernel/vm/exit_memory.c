@@ -1,32 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest-physical addresses that are not RAM: the I/O APIC, and nothing (reads all ones, writes are
- * lost). The instruction is decoded and carried out for the guest (emulate.c).
+ * Guest-physical addresses that are not RAM: virtual devices, and nothing (reads all ones, writes
+ * are lost). The instruction is decoded and carried out for the guest (emulate.c).
  */
-#include "kernel/acpi/guest.h"
 #include "kernel/vm/emulate.h"
-
-#define IOAPIC_SIZE UINT64_C(0x1000)
-
-static uint64_t size_mask(unsigned size)
-{
-    return ~UINT64_C(0) >> (64 - 8 * size);
-}
+#include "kernel/vm/platform.h"
 
 uint64_t device_read(struct guest *guest, gpa_t at, unsigned size)
 {
-    if (at.raw - GUEST_IOAPIC_BASE < IOAPIC_SIZE && size <= 4)
-        return vioapic_read(&guest->ioapic, (uint32_t)(at.raw - GUEST_IOAPIC_BASE), (int)size);
-    return size_mask(size);
+    uint64_t value = vplatform_memory_read(&guest->platform, at, size, platform_now(guest));
+    platform_outputs(guest);
+    return value;
 }
 
 void device_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value)
 {
-    if (at.raw - GUEST_IOAPIC_BASE >= IOAPIC_SIZE || size > 4)
-        return;
-    struct vioapic_message message = vioapic_write(
-        &guest->ioapic, (uint32_t)(at.raw - GUEST_IOAPIC_BASE), (int)size, (uint32_t)value);
-    ioapic_deliver(guest, &message);
+    vplatform_memory_write(&guest->platform, at, size, value, platform_now(guest));
+    platform_outputs(guest);
 }
 
 struct verdict exit_memory(struct vcpu *vcpu, struct vm_exit *exit)

@@ -43,11 +43,4 @@ enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t
 uint64_t device_read(struct guest *guest, gpa_t at, unsigned size);
 void device_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value);
 
-/* The line of the virtual UART to the I/O APIC, and what follows from it. */
-void uart_line_update(struct guest *guest);
-/* Bytes that the console has for the virtual UART; also tells it about room in the output ring. */
-void uart_feed(struct guest *guest);
-/* Send what the I/O APIC has to send. */
-void ioapic_deliver(struct guest *guest, const struct vioapic_message *message);
-
 #endif

@@ -13,10 +13,7 @@
 #include "boot/handoff.h"
 #include "kernel/lib/ring.h"
 #include "kernel/plan/plan.h"
-#include "kernel/vdev/vioapic.h"
-#include "kernel/vdev/vpci.h"
-#include "kernel/vdev/vrtc.h"
-#include "kernel/vdev/vuart.h"
+#include "kernel/vdev/vplatform.h"
 #include "kernel/vm/lapic.h"
 #include "kernel/vm/stats.h"
 
@@ -25,8 +22,8 @@
 
 /* Letters to a vCPU; each is a bit, so a letter sent twice arrives once. */
 enum mail {
-    MAIL_INPUT = 1 << 0,   /* bytes for the virtual UART, or room in its output ring */
-    MAIL_CONSOLE = 1 << 1, /* this processor looks after the physical console */
+    MAIL_INPUT = 1 << 0, /* bytes for the virtual UART, or room in its output ring */
+    MAIL_TIMER = 1 << 1, /* vplatform_advance() is due */
 };
 
 struct vcpu {
@@ -36,6 +33,8 @@ struct vcpu {
     struct cpu *cpu;
     _Atomic uint32_t mail; /* enum mail, set by any processor, together with an NMI */
     bool nmi_pending;      /* an NMI for the guest, waiting for its window */
+    bool intr_pending;     /* the guest's 8259s have an interrupt; only vCPU 0 takes those */
+    bool intr_window;      /* it waits for its window */
     struct vlapic lapic;
     uint64_t mtrr_def_type;
     uint64_t kvm_system_time; /* what the guest wrote to MSR_KVM_SYSTEM_TIME */
@@ -67,10 +66,7 @@ struct guest {
     uint64_t started_tsc;
     uint64_t launched_tsc; /* of the very first start */
 
-    struct vuart uart;
-    struct vioapic ioapic;
-    struct vrtc rtc;
-    struct vpci pci;
+    struct vplatform platform;
     struct ring input;        /* console to virtual UART */
     struct ring output;       /* virtual UART to console */
     _Atomic bool output_full; /* the virtual UART waits for room */

@@ -15,11 +15,20 @@ static const uint32_t lvt_msrs[LAPIC_LVT_COUNT] = {
     MSR_X2APIC_LVT_LINT0, MSR_X2APIC_LVT_LINT1,   MSR_X2APIC_LVT_ERROR,
 };
 
+enum { LINT0 = 3 }; /* its place there */
+
 void lapic_reset(struct vlapic *lapic)
 {
     for (unsigned i = 0; i < LAPIC_LVT_COUNT; i++)
         lapic->lvt[i] = LVT_RESET;
+    lapic->lvt[LINT0] = field_put(LVT_DELIVERY, APIC_EXTINT);
     lapic->icr = 0;
+}
+
+bool lapic_takes_8259(const struct vlapic *lapic)
+{
+    return (lapic->lvt[LINT0] & (LVT_DELIVERY | LVT_MASKED)) ==
+           field_put(LVT_DELIVERY, APIC_EXTINT);
 }
 
 static uint64_t *lvt_shadow(struct vlapic *lapic, uint32_t msr)

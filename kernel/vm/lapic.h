@@ -29,6 +29,9 @@ bool lapic_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 bool lapic_forward_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool lapic_forward_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
+/* Does LINT0 take the 8259s' interrupts? So it is after a reset, as a PC's firmware leaves it. */
+bool lapic_takes_8259(const struct vlapic *lapic);
+
 /* Deliver `vector` to the guest's vCPU with virtual APIC id `dest`; nobody there: nothing. */
 void lapic_send(struct guest *guest, uint32_t dest, uint8_t vector);
 

@@ -6,6 +6,7 @@
 #include "arch/x86/cpu/smp.h"
 #include "arch/x86/regs/cpuid.h"
 #include "arch/x86/regs/msr.h"
+#include "kernel/alarm.h"
 #include "kernel/panic.h"
 #include "kernel/plan/needs.h"
 #include "kernel/terminal.h"
@@ -65,6 +66,16 @@ static void console_drained(void)
     }
 }
 
+/* The timers of a guest's devices are due. Who polled the alarm reads its own letters next. */
+static void guest_ring(uint32_t guest)
+{
+    struct vcpu *to = &guest_at(guest)->vcpus[0];
+    if (to->cpu == cpu_this())
+        atomic_fetch_or(&to->mail, MAIL_TIMER);
+    else
+        vcpu_mail(to, MAIL_TIMER);
+}
+
 static void terminal_share(const struct launch_sources *sources)
 {
     static struct terminal_guest shown[CONFIG_MAX_GUESTS];
@@ -82,6 +93,7 @@ static void terminal_share(const struct launch_sources *sources)
             attendant = cpu_at(plan->cpus[i]);
             break;
         }
+    alarm_init(attendant, sources->acpi, guest_ring);
     terminal_attend(attendant, sources->acpi);
 }
 

@@ -9,6 +9,7 @@
 #include "arch/x86/model/msr_policy.h"
 #include "arch/x86/regs/cr.h"
 #include "drivers/power.h"
+#include "kernel/alarm.h"
 #include "kernel/coverage.h"
 #include "kernel/lib/mem.h"
 #include "kernel/log.h"
@@ -16,6 +17,7 @@
 #include "kernel/vm/crash.h"
 #include "kernel/vm/exits.h"
 #include "kernel/vm/load.h"
+#include "kernel/vm/platform.h"
 
 /* A guest that stops this soon after its start is in a loop: each time it waits longer. */
 #define QUICK_CRASH_US    UINT64_C(5000000)
@@ -46,18 +48,12 @@ static void wait_for_ever(struct cpu *cpu)
     }
 }
 
-static void devices_reset(struct guest *guest)
-{
-    vuart_reset(&guest->uart);
-    vioapic_reset(&guest->ioapic);
-    vrtc_reset(&guest->rtc);
-    vpci_reset(&guest->pci);
-}
-
 static void vcpu_state_reset(struct vcpu *vcpu)
 {
     lapic_reset(&vcpu->lapic);
     vcpu->nmi_pending = false;
+    vcpu->intr_pending = false;
+    vcpu->intr_window = false;
     vcpu->mtrr_def_type = MSR_MTRR_DEF_TYPE_INITIAL;
     vcpu->kvm_system_time = 0;
     vcpu->kvm_wall_clock = 0;
@@ -85,7 +81,7 @@ static void guest_start(struct guest *guest)
     load_guest(guest, &start);
     control_registers(&start);
 
-    devices_reset(guest);
+    platform_reset(guest);
     vcpu_state_reset(vcpu);
     terminal_restart(guest->index);
     residue_clear();
@@ -94,7 +90,6 @@ static void guest_start(struct guest *guest)
     rights.ops->vcpu_reset(&vcpu->virt, &start);
 
     guest->starts++;
-    guest->started_tsc = cpu_rdtsc();
     atomic_store(&guest->state, GUEST_RUNNING);
     log_line("guest %s: start %u at tsc %llu", guest->name, guest->starts,
              (unsigned long long)guest->started_tsc);
@@ -164,6 +159,7 @@ static void guest_stopped(struct guest *guest, struct cpu *cpu, enum stop_reason
 {
     uint64_t ran_us = (cpu_rdtsc() - guest->started_tsc) / (tsc_khz() / 1000);
     apic_reset(); /* its timer must not go on */
+    alarm_set(guest->index, ALARM_NEVER);
     log_line("guest %s: %s after %llu ms", guest->name, stop_reason_name(stop),
              (unsigned long long)ran_us / 1000);
     vcpu_statistics(cpu->vcpu);

@@ -6,7 +6,6 @@
 #include "kernel/lib/mem.h"
 #include "kernel/lock.h"
 #include "kernel/panic.h"
-#include "kernel/vdev/vioapic.h"
 #include "kernel/vm/exits.h"
 #include "kernel/vm/gmem.h"
 #include "kernel/vm/load.h"

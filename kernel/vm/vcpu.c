@@ -5,11 +5,13 @@
 #include "arch/x86/cpu/smp.h"
 #include "arch/x86/regs/exception.h"
 #include "kernel/acpi/guest.h"
+#include "kernel/alarm.h"
 #include "kernel/log.h"
 #include "kernel/terminal.h"
 #include "kernel/vm/crash.h"
 #include "kernel/vm/decode.h"
 #include "kernel/vm/exits.h"
+#include "kernel/vm/platform.h"
 
 struct exit_rights rights;
 
@@ -72,10 +74,13 @@ struct verdict exit_attention(struct vcpu *vcpu, struct vm_exit *exit)
 {
     (void)exit;
     vcpu->cpu->attention = 0;
+    alarm_poll(vcpu->cpu);
     uint32_t mail = atomic_exchange_explicit(&vcpu->mail, 0, memory_order_acq_rel);
     terminal_poll(vcpu->cpu);
     if (mail & MAIL_INPUT)
-        uart_feed(vcpu->guest);
+        platform_feed(vcpu->guest);
+    if (mail & MAIL_TIMER)
+        platform_advance(vcpu->guest);
     return verdict_resume();
 }
 
@@ -84,19 +89,24 @@ void vcpu_attend_outside(struct cpu *cpu)
     if (!cpu->attention)
         return;
     cpu->attention = 0;
+    alarm_poll(cpu);
     if (cpu->vcpu)
         atomic_store(&cpu->vcpu->mail, 0); /* a guest that is off reads no letters */
     terminal_poll(cpu);
 }
 
-/* The guest can take the NMI that was sent to it. */
+/* The guest can take the NMI that was sent to it, or an interrupt: intr_offer() gives it that. */
 struct verdict exit_window(struct vcpu *vcpu, struct vm_exit *exit)
 {
     (void)exit;
-    rights.ops->window(&vcpu->virt, EVENT_NMI, false);
-    if (vcpu->nmi_pending) {
+    if (vcpu->nmi_pending && rights.ops->ready(&vcpu->virt, EVENT_NMI)) {
+        rights.ops->window(&vcpu->virt, EVENT_NMI, false);
         vcpu->nmi_pending = false;
         rights.ops->inject(&vcpu->virt, &(struct virt_event){.kind = EVENT_NMI, .vector = EXC_NMI});
+    }
+    if (vcpu->intr_window) {
+        vcpu->intr_window = false;
+        rights.ops->window(&vcpu->virt, EVENT_INTERRUPT, false);
     }
     return verdict_resume();
 }
@@ -179,6 +189,23 @@ static enum stop_reason verdict_apply(struct vcpu *vcpu, const struct vm_exit *e
     return STOP_NONE;
 }
 
+/* The 8259s have an interrupt: now, when the guest can take it, or in its window. */
+static __attribute__((noinline)) void intr_offer(struct vcpu *vcpu)
+{
+    if (!lapic_takes_8259(&vcpu->lapic))
+        return;
+    if (rights.ops->ready(&vcpu->virt, EVENT_INTERRUPT)) {
+        rights.ops->inject(&vcpu->virt, &(struct virt_event){.kind = EVENT_INTERRUPT,
+                                                             .vector = vplatform_acknowledge(
+                                                                 &vcpu->guest->platform)});
+        platform_outputs(vcpu->guest);
+    }
+    if (vcpu->intr_pending && !vcpu->intr_window) {
+        vcpu->intr_window = true;
+        rights.ops->window(&vcpu->virt, EVENT_INTERRUPT, true);
+    }
+}
+
 static enum stat_kind stat_of(const struct vm_exit *exit)
 {
     if (exit->kind == EXIT_IO && (exit->io.port & ~7u) == GUEST_COM1)
@@ -197,6 +224,8 @@ enum stop_reason vcpu_run(struct vcpu *vcpu)
         if (!exit.undecoded || decode_exit(vcpu, &exit, &verdict))
             verdict = exit_rules[exit.kind].handler(vcpu, &exit);
         enum stop_reason stop = verdict_apply(vcpu, &exit, verdict);
+        if (vcpu->intr_pending)
+            intr_offer(vcpu);
         stats_count(&vcpu->stats, stat_of(&exit), cpu_rdtsc() - left);
         if (stop != STOP_NONE) {
             crash_report(vcpu, &exit, stop);

@@ -10,6 +10,7 @@
 
 #define MASKED     0x10000u
 #define LEVEL      0x8000u
+#define REMOTE_IRR 0x4000u
 #define ACTIVE_LOW 0x2000u
 #define LOGICAL    0x0800u
 
@@ -28,10 +29,37 @@ static uint32_t get(uint32_t reg)
     return vioapic_read(&v, 0x10, 4);
 }
 
-static struct vioapic_message set(uint32_t reg, uint32_t value)
+static void set(uint32_t reg, uint32_t value)
 {
     vioapic_write(&v, 0, 4, reg);
-    return vioapic_write(&v, 0x10, 4, value);
+    vioapic_write(&v, 0x10, 4, value);
+}
+
+/* The one message that waits; a vector of 0: there was none. */
+static struct vioapic_message taken(void)
+{
+    struct vioapic_message m = {0}, more;
+
+    if (vioapic_take(&v, &m))
+        assert_false(vioapic_take(&v, &more));
+    return m;
+}
+
+static bool sent(void)
+{
+    return taken().vector != 0;
+}
+
+static bool set_sends(uint32_t reg, uint32_t value)
+{
+    set(reg, value);
+    return sent();
+}
+
+static bool line_sends(uint32_t pin, bool high)
+{
+    vioapic_set_line(&v, pin, high);
+    return sent();
 }
 
 static void test_registers(void **state)
@@ -70,7 +98,6 @@ static void test_other_widths_and_offsets(void **state)
     vioapic_write(&v, 0x10, 2, 0x77);
     vioapic_write(&v, 0x10, 8, 0x77);
     vioapic_write(&v, 0x14, 4, 0x77);
-    vioapic_write(&v, 0x40, 4, 0x31); /* EOI register */
     vioapic_write(&v, 0, 1, 0);
     assert_int_equal(vioapic_read(&v, 0x10, 4), 0x31);
     assert_int_equal(vioapic_read(&v, 0x10, 1), 0xff);
@@ -86,51 +113,97 @@ static void test_edge(void **state)
 
     (void)state;
     set(0x19, 0x05000000);
+    assert_false(vioapic_wants(&v, 4));
     set(0x18, 0x131);
-    m = vioapic_set_line(&v, 4, true);
-    assert_true(m.send);
+    assert_true(vioapic_wants(&v, 4));
+    vioapic_set_line(&v, 4, true);
+    m = taken();
     assert_int_equal(m.vector, 0x31);
     assert_int_equal(m.delivery, VIOAPIC_LOWEST_PRIORITY);
     assert_int_equal(m.dest, 5);
     assert_false(m.logical);
-    assert_false(vioapic_set_line(&v, 4, true).send);
-    assert_false(vioapic_set_line(&v, 4, false).send);
+    assert_false(line_sends(4, true));
+    assert_false(line_sends(4, false));
     set(0x18, 0x40 | LOGICAL);
-    m = vioapic_set_line(&v, 4, true);
-    assert_true(m.send);
+    vioapic_set_line(&v, 4, true);
+    m = taken();
     assert_int_equal(m.vector, 0x40);
     assert_int_equal(m.delivery, VIOAPIC_FIXED);
     assert_true(m.logical);
-    assert_false(vioapic_set_line(&v, 5, true).send); /* another pin, masked */
+    assert_false(line_sends(5, true)); /* another pin, masked */
 }
 
 static void test_edge_while_masked_is_lost(void **state)
 {
     (void)state;
     set(0x18, 0x31 | MASKED);
-    assert_false(vioapic_set_line(&v, 4, true).send);
-    assert_false(set(0x18, 0x31).send);
+    assert_false(line_sends(4, true));
+    assert_false(set_sends(0x18, 0x31));
     vioapic_set_line(&v, 4, false);
-    assert_true(vioapic_set_line(&v, 4, true).send);
+    assert_true(line_sends(4, true));
+}
+
+static void test_messages_wait(void **state)
+{
+    struct vioapic_message m;
+
+    (void)state;
+    for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++) {
+        set(0x10 + 2 * pin, 0x30 + pin);
+        vioapic_set_line(&v, pin, true);
+        vioapic_set_line(&v, pin, false);
+        vioapic_set_line(&v, pin, true);
+    }
+    set(0x10 + 2 * 7, 0x37 | MASKED); /* is taken back */
+    for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++) {
+        if (pin == 7)
+            continue;
+        assert_true(vioapic_take(&v, &m));
+        assert_int_equal(m.vector, 0x30 + pin);
+    }
+    assert_false(vioapic_take(&v, &m));
 }
 
 static void test_level(void **state)
 {
     (void)state;
     set(0x18, 0x31 | LEVEL);
-    assert_true(vioapic_set_line(&v, 4, true).send);
-    assert_false(vioapic_set_line(&v, 4, true).send);
-    assert_false(set(0x18, 0x32 | LEVEL).send); /* was sent already */
-    assert_false(set(0x19, 0x01000000).send);
-    assert_false(set(0x18, 0x32 | LEVEL | MASKED).send);
-    assert_true(set(0x18, 0x32 | LEVEL).send); /* active when unmasked */
+    assert_int_equal(get(0x18), 0x31 | LEVEL);
+    assert_true(line_sends(4, true));
+    assert_int_equal(get(0x18), 0x31 | LEVEL | REMOTE_IRR);
+    assert_false(line_sends(4, true));
+    assert_false(set_sends(0x18, 0x32 | LEVEL)); /* was sent already */
+    assert_false(set_sends(0x19, 0x01000000));
+    assert_false(set_sends(0x18, 0x32 | LEVEL | MASKED));
+    assert_int_equal(get(0x18), 0x32 | LEVEL | MASKED); /* nobody waits for ever */
+    assert_true(set_sends(0x18, 0x32 | LEVEL));         /* active when unmasked */
     vioapic_set_line(&v, 4, false);
+    assert_int_equal(get(0x18), 0x32 | LEVEL);
     set(0x18, 0x32 | LEVEL | MASKED);
-    assert_false(set(0x18, 0x32 | LEVEL).send);
-    assert_true(vioapic_set_line(&v, 4, true).send);
-    assert_int_equal(get(0x18), 0x32 | LEVEL); /* remote IRR is 0 */
-    set(0x18, 0x32);                           /* edge, line high: no edge */
-    assert_true(set(0x18, 0x32 | LEVEL).send); /* became level-triggered */
+    assert_false(set_sends(0x18, 0x32 | LEVEL));
+    assert_true(line_sends(4, true));
+    set(0x18, 0x32); /* edge, line high: no edge */
+    assert_false(sent());
+    assert_int_equal(get(0x18), 0x32);
+    assert_true(set_sends(0x18, 0x32 | LEVEL)); /* became level-triggered */
+}
+
+static void test_eoi_register(void **state)
+{
+    (void)state;
+    set(0x18, 0x31 | LEVEL);
+    assert_true(line_sends(4, true));
+    vioapic_write(&v, 0x40, 4, 0x32); /* another vector */
+    assert_false(sent());
+    vioapic_write(&v, 0x40, 4, 0x31);
+    assert_true(sent()); /* still active: once more */
+    vioapic_set_line(&v, 4, false);
+    vioapic_write(&v, 0x40, 4, 0x31);
+    assert_false(sent());
+    set(0x1a, 0x31); /* an edge has no EOI */
+    assert_true(line_sends(5, true));
+    vioapic_write(&v, 0x40, 4, 0x31);
+    assert_false(sent());
 }
 
 static void test_active_low(void **state)
@@ -138,10 +211,10 @@ static void test_active_low(void **state)
     (void)state;
     vioapic_set_line(&v, 4, true); /* idle */
     set(0x18, 0x31 | ACTIVE_LOW);
-    assert_true(vioapic_set_line(&v, 4, false).send);
-    assert_false(vioapic_set_line(&v, 4, true).send);
-    assert_false(set(0x18, 0x31 | ACTIVE_LOW | LEVEL).send);
-    assert_true(set(0x18, 0x31 | LEVEL).send); /* the other way round the line is active */
+    assert_true(line_sends(4, false));
+    assert_false(line_sends(4, true));
+    assert_false(set_sends(0x18, 0x31 | ACTIVE_LOW | LEVEL));
+    assert_true(set_sends(0x18, 0x31 | LEVEL)); /* the other way round the line is active */
 }
 
 static void test_what_is_never_sent(void **state)
@@ -151,11 +224,12 @@ static void test_what_is_never_sent(void **state)
         for (uint32_t vector = 0; vector < 256; vector++) {
             vioapic_set_line(&v, 4, false);
             set(0x18, vector | delivery << 8);
-            assert_int_equal(vioapic_set_line(&v, 4, true).send, delivery < 2 && vector >= 16);
+            assert_int_equal(line_sends(4, true), delivery < 2 && vector >= 16);
         }
     }
-    assert_false(vioapic_set_line(&v, VIOAPIC_PINS, true).send);
-    assert_false(vioapic_set_line(&v, UINT32_MAX, true).send);
+    assert_false(line_sends(VIOAPIC_PINS, true));
+    assert_false(line_sends(UINT32_MAX, true));
+    assert_false(vioapic_wants(&v, VIOAPIC_PINS));
 }
 
 static void test_random_traffic(void **state)
@@ -172,22 +246,20 @@ static void test_random_traffic(void **state)
         struct vioapic_message m = {0};
 
         if (rand() % 2)
-            m = vioapic_write(&v, offset, size, value & (rand() % 4 ? ~MASKED : ~0u));
+            vioapic_write(&v, offset, size, value & (rand() % 4 ? ~MASKED : ~0u));
         else if (rand() % 2)
-            m = vioapic_set_line(&v, value % 26, value >> 31);
+            vioapic_set_line(&v, value % 26, value >> 31);
         else
             vioapic_read(&v, offset, size);
-        messages += m.send;
-        if (m.send) {
+        while (rand() % 2 && vioapic_take(&v, &m)) {
+            messages++;
             assert_true(m.vector >= 16);
             assert_true(m.delivery <= 1);
             assert_true(m.dest <= 255);
-        } else {
-            assert_int_equal(m.vector, 0);
         }
         for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++)
             assert_int_equal(v.rte[pin] & ~UINT64_C(0xff0000000001afff), 0);
-        assert_int_equal(v.lines >> VIOAPIC_PINS, 0);
+        assert_int_equal((v.lines | v.waiting) >> VIOAPIC_PINS, 0);
     }
     assert_true(messages > 1000);
 }
@@ -199,7 +271,9 @@ int main(void)
         cmocka_unit_test_setup(test_other_widths_and_offsets, setup),
         cmocka_unit_test_setup(test_edge, setup),
         cmocka_unit_test_setup(test_edge_while_masked_is_lost, setup),
+        cmocka_unit_test_setup(test_messages_wait, setup),
         cmocka_unit_test_setup(test_level, setup),
+        cmocka_unit_test_setup(test_eoi_register, setup),
         cmocka_unit_test_setup(test_active_low, setup),
         cmocka_unit_test_setup(test_what_is_never_sent, setup),
         cmocka_unit_test_setup(test_random_traffic, setup),

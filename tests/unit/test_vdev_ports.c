@@ -39,10 +39,32 @@ static void test_map(void **state)
         {0xcfe, 2, PORT_PCI},
         {0xcff, 2, PORT_NOBODY},
         {0xcff, 1, PORT_PCI},
-        {0x61, 1, PORT_PM},
-        {0x64, 1, PORT_PM},
-        {0x60, 1, PORT_NOBODY},
+        {0x61, 1, PORT_SYSTEM_B},
+        {0x61, 2, PORT_NOBODY},
+        {0x40, 1, PORT_PIT},
+        {0x43, 1, PORT_PIT},
+        {0x44, 1, PORT_NOBODY},
+        {0x20, 1, PORT_PIC},
+        {0x21, 1, PORT_PIC},
+        {0x22, 1, PORT_NOBODY},
+        {0xa1, 1, PORT_PIC},
+        {0x4d0, 1, PORT_PIC},
+        {0x4d1, 1, PORT_PIC},
+        {0x64, 1, PORT_KEYBOARD},
+        {0x60, 1, PORT_KEYBOARD},
+        {0x92, 1, PORT_KEYBOARD},
         {0x64, 2, PORT_NOBODY},
+        {0x80, 1, PORT_DMA_PAGE},
+        {0x8f, 1, PORT_DMA_PAGE},
+        {0x90, 1, PORT_NOBODY},
+        {0x3c0, 1, PORT_TEXT},
+        {0x3d4, 2, PORT_TEXT},
+        {0x3d4, 4, PORT_NOBODY},
+        {0x3da, 1, PORT_TEXT},
+        {0x3da, 2, PORT_NOBODY},
+        {GUEST_PM_TIMER, 4, PORT_PM_TIMER},
+        {GUEST_PM_TIMER + 3, 1, PORT_PM_TIMER},
+        {GUEST_PM_TIMER + 1, 4, PORT_NOBODY},
         {GUEST_SLEEP_CONTROL, 1, PORT_PM},
         {GUEST_SLEEP_STATUS, 1, PORT_PM},
         {GUEST_RESET, 1, PORT_PM},
@@ -67,9 +89,9 @@ static void test_how_many_ports_are_answered(void **state)
         words += ports_find((uint16_t)port, 2) != PORT_NOBODY;
         dwords += ports_find((uint16_t)port, 4) != PORT_NOBODY;
     }
-    assert_int_equal(bytes, 8 + 2 + 4 + 6);
-    assert_int_equal(words, 3);
-    assert_int_equal(dwords, 2);
+    assert_int_equal(bytes, 8 + 2 + 4 + 4 + 4 + 1 + 4 + 2 + 3 + 16 + 27 + 4);
+    assert_int_equal(words, 3 + 26 + 3);
+    assert_int_equal(dwords, 2 + 1);
     assert_int_equal(ports_all_ones(1), 0xff);
     assert_int_equal(ports_all_ones(2), 0xffff);
     assert_int_equal(ports_all_ones(4), 0xffffffff);
@@ -152,20 +174,16 @@ static void test_power(void **state)
         {0xcf9, 0x02, PM_NOTHING},
         {0xcf9, 0x06, PM_REBOOT},
         {0xcf9, 0x0e, PM_REBOOT},
-        {0x64, 0xfe, PM_REBOOT},
-        {0x64, 0xd1, PM_NOTHING},
-        {0x61, 0xff, PM_NOTHING},
+        {0x64, 0xfe, PM_NOTHING}, /* vkbd's */
         {0x1234, 0xfe, PM_NOTHING},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_int_equal(vpm_write(cases[i].port, cases[i].value), cases[i].action);
-    assert_int_equal(vpm_read(0x61), 0x20);
-    assert_int_equal(vpm_read(0x64), 0); /* ready, no data */
-    assert_int_equal(vpm_read(0xcf9), 0);
-    assert_int_equal(vpm_read(GUEST_SLEEP_CONTROL), 0);
-    assert_int_equal(vpm_read(GUEST_SLEEP_STATUS), 0);
+    assert_int_equal(vpm_timer(0), 0);
+    assert_int_equal(vpm_timer(1000000000), 3579545);
+    assert_int_equal(vpm_timer(UINT64_C(1200000000000)), (uint32_t)UINT64_C(4295454545));
 }
 
 int main(void)

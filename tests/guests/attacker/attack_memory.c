@@ -282,7 +282,7 @@ void attack_memory(struct report *report)
         GUEST_LAPIC_BASE + 0xff0,
         GUEST_IOAPIC_BASE + 0x1000,
         GUEST_IOAPIC_BASE + 0x100,
-        0xfed00000u,
+        0xfed00400u, /* behind the HPET */
         0xfed40000u,
         0xff000000u,
         0xfffffff0u - 32,

@@ -7,27 +7,44 @@
 #include "tests/guests/attacker/cpu.h"
 
 #define PORT_COUNT   0x10000
-#define PORT_UNUSED  0x80 /* a PC's diagnostic port: nobody */
+#define PORT_UNUSED  0xe0 /* nobody, and far from somebody */
 #define KEYBOARD     0x64
-#define SYSTEM_B     0x61
+#define SYSTEM_A     0x92
 #define RESET_CF9    0xcf9
 #define PCI_FIRST    0xcf8
-#define PCI_LAST     0xcff
-#define RESET_PULSE  0xfe
+#define PULSE        0xf0 /* and the values behind it: bit 0 is the reset, active low */
 #define SLEEP_ENABLE 0x20
+#define PIC_MASK     0x21
+#define PIC_2_MASK   0xa1
 
-/* Ports at which a device may answer an access of one byte. */
-static bool byte_owned(uint32_t port)
-{
-    return (port >= GUEST_COM1 && port < GUEST_COM1 + 8) || port == GUEST_RTC ||
-           port == GUEST_RTC + 1 || port == SYSTEM_B || port == KEYBOARD ||
-           (port >= PCI_FIRST && port <= PCI_LAST) || port == GUEST_SLEEP_CONTROL ||
-           port == GUEST_SLEEP_STATUS || port == GUEST_RESET;
-}
+/* Where a device may answer, and the largest access there. */
+static const struct owned {
+    uint16_t first, last;
+    uint32_t size;
+} owned[] = {
+    {0x20, 0x21, 1},
+    {0x40, 0x43, 1},
+    {0x60, 0x61, 1},
+    {KEYBOARD, KEYBOARD, 1},
+    {GUEST_RTC, GUEST_RTC + 1, 1},
+    {0x80, 0x8f, 1},
+    {SYSTEM_A, SYSTEM_A, 1},
+    {0xa0, 0xa1, 1},
+    {0x3c0, 0x3da, 2},
+    {GUEST_COM1, GUEST_COM1 + 7, 1},
+    {0x4d0, 0x4d1, 1},
+    {GUEST_SLEEP_CONTROL, GUEST_SLEEP_STATUS, 1},
+    {GUEST_RESET, GUEST_RESET, 1},
+    {GUEST_PM_TIMER, GUEST_PM_TIMER + 3, 4},
+    {PCI_FIRST, PCI_FIRST + 7, 4},
+};
 
-static bool pci_owned(uint32_t port, uint32_t size)
+static bool is_owned(uint32_t port, uint32_t size)
 {
-    return port + size > PCI_FIRST && port <= PCI_LAST;
+    for (size_t i = 0; i < ARRAY_COUNT(owned); i++)
+        if (size <= owned[i].size && port + size > owned[i].first && port <= owned[i].last)
+            return true;
+    return false;
 }
 
 static void read_port(struct report *report, uint16_t port)
@@ -35,9 +52,9 @@ static void read_port(struct report *report, uint16_t port)
     uint8_t byte = in8(port);
     uint16_t word = in16(port);
     uint32_t dword = in32(port);
-    expect(report, byte_owned(port) || byte == 0xff, "in8 %x: %x", port, byte);
-    expect(report, pci_owned(port, 2) || word == 0xffff, "in16 %x: %x", port, word);
-    expect(report, pci_owned(port, 4) || dword == UINT32_MAX, "in32 %x: %x", port, dword);
+    expect(report, is_owned(port, 1) || byte == 0xff, "in8 %x: %x", port, byte);
+    expect(report, is_owned(port, 2) || word == 0xffff, "in16 %x: %x", port, word);
+    expect(report, is_owned(port, 4) || dword == UINT32_MAX, "in32 %x: %x", port, dword);
 }
 
 /* The documented deny list: an 8-bit write that ends the guest, as it is meant to. */
@@ -46,7 +63,8 @@ static bool ends_guest(uint32_t port, uint8_t value)
     return (port == GUEST_SLEEP_CONTROL && (value & SLEEP_ENABLE) &&
             (value >> 2 & 7) == GUEST_SLEEP_TYPE_S5) ||
            (port == GUEST_RESET && value == GUEST_RESET_VALUE) ||
-           (port == RESET_CF9 && (value & 4)) || (port == KEYBOARD && value == RESET_PULSE);
+           (port == RESET_CF9 && (value & 4)) || (port == SYSTEM_A && (value & 1)) ||
+           (port == KEYBOARD && value >= PULSE && !(value & 1));
 }
 
 static void write_port(uint16_t port)
@@ -61,7 +79,8 @@ static void write_port(uint16_t port)
 /* 16- and 32-bit writes there are nobody's in Bulkhead, but elsewhere they reach the byte. */
 static bool near_end(uint32_t port)
 {
-    static const uint16_t ends[] = {GUEST_SLEEP_CONTROL, GUEST_RESET, RESET_CF9, KEYBOARD};
+    static const uint16_t ends[] = {GUEST_SLEEP_CONTROL, GUEST_RESET, RESET_CF9, KEYBOARD,
+                                    SYSTEM_A};
     for (size_t i = 0; i < ARRAY_COUNT(ends); i++)
         if (port + 3 >= ends[i] && port <= ends[i])
             return true;
@@ -80,12 +99,14 @@ void attack_ports(struct report *report)
     for (uint32_t port = 0; port < PORT_COUNT; port++)
         if (!own_uart(port) && !near_end(port))
             write_port((uint16_t)port);
-    static const uint16_t ends[] = {GUEST_SLEEP_CONTROL, GUEST_SLEEP_STATUS, GUEST_RESET, RESET_CF9,
-                                    KEYBOARD};
+    static const uint16_t ends[] = {GUEST_SLEEP_CONTROL, GUEST_SLEEP_STATUS, GUEST_RESET,
+                                    RESET_CF9,           KEYBOARD,           SYSTEM_A};
     for (size_t i = 0; i < ARRAY_COUNT(ends); i++)
         for (uint32_t value = 0; value < 256; value++)
             if (!ends_guest(ends[i], (uint8_t)value))
                 out8(ends[i], (uint8_t)value);
+    out8(PIC_MASK, 0xff);
+    out8(PIC_2_MASK, 0xff);
     for (uint32_t port = 0; port < 0x400; port++)
         read_port(report, (uint16_t)port); /* once more, after all that writing */
     /* An address of the PCI host that shows something, if there is any. */

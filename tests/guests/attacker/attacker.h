@@ -32,7 +32,8 @@ typedef void attack_fn(struct report *report);
 attack_fn attack_scrub, attack_residue, attack_cpuid, attack_msr_sweep, attack_msr_write,
     attack_ports, attack_string_io, attack_memory, attack_vmx_insns, attack_cr, attack_debug,
     attack_tables, attack_soft_int, attack_steps, attack_ipi, attack_timer, attack_floods,
-    attack_spin, attack_ioapic, attack_uart, attack_xcr0, attack_modes, attack_counters;
+    attack_spin, attack_ioapic, attack_uart, attack_xcr0, attack_modes, attack_counters,
+    attack_legacy;
 
 /* ---- what may fault (traps.c) ---- */
 

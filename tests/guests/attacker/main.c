@@ -39,6 +39,7 @@ static const struct attack {
     {"floods", attack_floods, true},
     {"ioapic_garbage", attack_ioapic, true},
     {"uart_garbage", attack_uart, true},
+    {"legacy_devices", attack_legacy, true},
     {"counters", attack_counters, true},
     {"spin", attack_spin, false},
 };

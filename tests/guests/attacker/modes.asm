@@ -16,7 +16,7 @@ global mode32_bad_entry
 %define EFER_LME (1 << 8)
 %define EFLAGS_AC_ONE 0x40002
 %define HOLE     0xd0000000
-%define NO_PORT  0x80
+%define NO_PORT  0xe0
 %define REAL_AT  0x7000                 ; real-mode code, in RAM that nobody uses
 %define REAL_SEG (REAL_AT >> 4)
 
