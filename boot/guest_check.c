@@ -107,13 +107,14 @@ bool guest_check(const struct config *config, const struct config_guest *guest,
                  struct diag *diag)
 {
     struct image_guest wanted;
-    enum image_kind kind = IMAGE_FLAT;
+    enum image_kind kind = IMAGE_LINUX;
     uint32_t cmdline_max;
 
     describe(config, guest, files, &wanted);
     if (!find_kind(guest, &files->kernel, &kind, diag) ||
         !image_check(&wanted, kind, &cmdline_max, diag))
-        return guest_blame("kernel", &guest->kernel, diag);
+        return kind == IMAGE_FLAT ? blame_value(guest, &guest->entry_at, diag)
+                                  : guest_blame("kernel", &guest->kernel, diag);
     if (!check_modules(config, guest, kind, diag))
         return false;
     if (image_make(&wanted, kind, data, image, used, diag))

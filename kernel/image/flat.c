@@ -6,8 +6,8 @@ bool flat_parse(const struct image_guest *guest, struct program *program, struct
     uint64_t size = guest->kernel.size;
 
     if (size > UINT64_MAX - guest->load.raw || guest->entry.raw - guest->load.raw >= size) {
-        diag_set(diag, "entry %#lx does not lie in its %lu bytes from %#lx on", guest->entry.raw,
-                 size, guest->load.raw);
+        diag_set(diag, "entry %#lx does not lie in the kernel's %lu bytes from %#lx on",
+                 guest->entry.raw, size, guest->load.raw);
         return diag_hint(diag, "entry is an address in the guest's memory, not in the file");
     }
     *program = (struct program){

@@ -76,6 +76,9 @@ bool pvh_parse(const void *file, size_t size, struct program *program, struct di
     uint64_t entry = 0;
     bool found;
 
+    if (!elf_is(file, size)) {
+        return diag_set(diag, "not an ELF file, as kernels with a PVH note are");
+    }
     if (!elf_parse_guest(file, size, &elf, diag) || !find_entry(file, &elf, &entry, &found, diag)) {
         return false;
     }
