@@ -3,6 +3,7 @@
 
 #include "kernel/image/flat.h"
 #include "kernel/image/linux_boot.h"
+#include "kernel/image/linux_real.h"
 #include "kernel/image/multiboot.h"
 #include "kernel/image/multiboot2.h"
 #include "kernel/image/pvh.h"
@@ -135,7 +136,8 @@ bool image_make(const struct image_guest *guest, enum image_kind kind, void *dat
         return false;
     }
     if (kind == IMAGE_LINUX) {
-        if (!linux_make(guest, &parsed.bzimage, image, &made, diag)) {
+        bool real = parsed.bzimage.entry_bits == 16;
+        if (!(real ? linux_real_make : linux_make)(guest, &parsed.bzimage, image, &made, diag)) {
             return false;
         }
     } else {

@@ -73,7 +73,8 @@ static bool is_ram(const struct image_guest *guest, uint64_t start, uint64_t siz
 {
     uint64_t end = start + size;
 
-    return end >= start && end <= low_end(guest) && (end <= MAP_LOW_END || start >= MAP_BIOS_END);
+    /* A BIOS is where BIOSes are. */
+    return end >= start && end <= low_end(guest) && (end <= MAP_LOW_END || start >= MAP_BIOS_START);
 }
 
 static void check_pieces(const struct image_guest *guest, const struct image *image)
@@ -100,7 +101,7 @@ static void check_sources(const struct image_guest *guest, const struct image *i
         uint64_t in_made = piece->from - (uint64_t)(uintptr_t)made;
         bool known =
             (in_kernel <= guest->kernel.size && piece->size <= guest->kernel.size - in_kernel) ||
-            (in_made == 0 && piece->size <= used);
+            (in_made <= used && piece->size <= used - in_made);
         for (uint32_t j = 0; j < guest->module_count && !known; j++) {
             known = piece->from == guest->modules[j].file.address &&
                     piece->size == guest->modules[j].file.size;

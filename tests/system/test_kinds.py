@@ -3,11 +3,12 @@
 
 import re
 import shutil
+import subprocess
 
 import pytest
 
 import image
-from machine import BOOT, BUILD, Machine
+from machine import BOOT, BUILD, CACHE, ROOT, Machine
 
 KINDS = ("pvh", "multiboot", "aout", "multiboot2", "flat16", "flat32", "flat64")
 TOLD = KINDS[:4]  # those that are told anything
@@ -25,6 +26,14 @@ def section(kind):
         return f"[guest {kind}]\nmemory = 64M\nkind = flat\nkernel = kinds.{kind}\n{more}"
     modules = "".join(f"module = {name} {args}\n" for name, (args, _) in MODULES.items())
     return f"[guest {kind}]\nmemory = 64M\nkernel = kinds.{kind}\ncmdline = I am {kind}\n{modules}"
+
+# What is in Debian's packages beside kernels: the file, and what it says first. iPXE starts in real
+# mode and speaks through the BIOS.
+PACKAGED = {"ipxe": ("ipxe.lkrn", r"iPXE initialising devices\.\.\.ok")}
+
+
+def packaged_section(name, file):
+    return f"[guest {name}]\nmemory = 64M\nkernel = {file}\ncmdline = console=ttyS0,115200\n"
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +89,14 @@ def test_entry_states(said):
     assert states["pvh"] == states["multiboot"] == ("0", "11000", "0")
     assert states["flat32"] == ("0", "3ffc000", "0")
     assert states["flat64"] == ("0", "3ff6000", "3ff6000")
+
+
+def test_packaged_images(tmp_path):
+    subprocess.run([ROOT / "tools/fetch-images"], check=True)
+    image.build()
+    for file, _ in PACKAGED.values():
+        shutil.copy(CACHE / "images" / file, tmp_path)
+    sections = [packaged_section(name, file) for name, (file, _) in PACKAGED.items()]
+    config = image.write_config(tmp_path, "packaged", *sections)
+    with Machine(config, "packaged", cpus=max(2, len(PACKAGED))) as machine:
+        machine.expect_all([rf"^{name}\| .*{first}" for name, (_, first) in PACKAGED.items()], BOOT)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kernel/image/linux_boot.h"
+#include "kernel/image/linux_real.h"
 #include "kernel/image/paging.h"
 #include "tests/unit/bzimage_world.h"
 
@@ -42,6 +43,16 @@ static void refused(const char *message, const char *hint)
     assert_false(linux_place(&guest, &image, &layout, &diag));
     assert_string_equal(diag.message, message);
     assert_string_equal(diag.hint, hint);
+}
+
+static uint64_t get(const uint8_t *page, size_t offset, size_t size)
+{
+    uint64_t value = 0;
+
+    for (size_t i = size; i-- > 0;) {
+        value = value << 8 | page[offset + i];
+    }
+    return value;
 }
 
 static void test_layout(void **state)
@@ -100,6 +111,54 @@ static void test_make(void **state)
     assert_int_equal(made.entry.bits, 32);
     assert_int_equal(made.entry.ip, MIB(16));
     assert_int_equal(made.entry.page_tables.raw, 0);
+    free(bytes);
+}
+
+/* One that begins in real mode: header between the halves of its first part, BIOS, command line. */
+static void test_make_real(void **state)
+{
+    uint8_t *bytes = malloc(IMAGE_DATA_SIZE);
+    struct data data = {.bytes = bytes, .size = IMAGE_DATA_SIZE};
+    struct image made = {.kind = IMAGE_LINUX};
+
+    (void)state;
+    good_guest();
+    guest.kernel = (struct image_file){GIB(1), GOOD_FILE_SIZE};
+    guest.modules[0].file.address = GIB(2);
+    image.entry_bits = 16;
+    assert_true(linux_real_make(&guest, &image, &made, &data, &diag));
+    assert_int_equal(made.piece_count, 7);
+    assert_int_equal(made.pieces[0].size, 0x1f1);
+    assert_int_equal(made.pieces[0].to.raw, 0x10000);
+    assert_int_equal(made.pieces[1].from, GIB(1) + 0x26c);
+    assert_int_equal(made.pieces[1].to.raw, 0x1026c);
+    assert_int_equal(made.pieces[1].size, 40 * 512 - 0x26c);
+    assert_int_equal(made.pieces[2].to.raw, MIB(16));
+    assert_int_equal(made.pieces[4].to.raw, 0x101f1);
+    assert_int_equal(get(bytes, 0x210 - 0x1f1, 1), 0xff);
+    assert_int_equal(get(bytes, 0x211 - 0x1f1, 1), 0xa1);
+    assert_int_equal(get(bytes, 0x218 - 0x1f1, 4), 0x1ff04000);
+    assert_int_equal(get(bytes, 0x21c - 0x1f1, 4), 1031552);
+    assert_int_equal(get(bytes, 0x224 - 0x1f1, 2), 0xce00);
+    assert_int_equal(get(bytes, 0x228 - 0x1f1, 4), 0x1e000);
+    assert_int_equal(made.pieces[5].to.raw, 0x1e000);
+    assert_string_equal((const char *)(uintptr_t)made.pieces[5].from, "console=ttyS0");
+    const struct image_piece *bios = &made.pieces[6];
+    assert_int_equal(bios->to.raw, 0xf8000);
+    const uint8_t *facts = (const uint8_t *)(uintptr_t)bios->from + bios->size - 5 * 20 - 8;
+    assert_int_equal(get(facts, 0, 2), 15 * 1024);
+    assert_int_equal(get(facts, 2, 2), (512 - 16) * 16);
+    assert_int_equal(get(facts, 4, 4), 5);
+    assert_int_equal(get(facts, 8 + 4 * 20, 8), MIB(1));
+    assert_int_equal(made.entry.bits, 16);
+    assert_int_equal(made.entry.code_selector, 0xf000);
+    assert_int_equal(made.entry.ip, 0x8000);
+    assert_int_equal(made.entry.data_selector, 0x1000);
+    assert_int_equal(made.entry.sp, 0xe000);
+    image.setup_size = 0x8200;
+    assert_false(linux_real_make(&guest, &image, &made, &data, &diag));
+    assert_string_equal(diag.message,
+                        "the kernel's real-mode part has 33280 bytes, more than 32768");
     free(bytes);
 }
 
@@ -197,16 +256,6 @@ static void test_command_line(void **state)
     image.cmdline_max = UINT32_MAX;
     guest.cmdline.length = 4096;
     refused("the command line has 4096 bytes, but the kernel takes at most 4095", "");
-}
-
-static uint64_t get(const uint8_t *page, size_t offset, size_t size)
-{
-    uint64_t value = 0;
-
-    for (size_t i = size; i-- > 0;) {
-        value = value << 8 | page[offset + i];
-    }
-    return value;
 }
 
 static void assert_e820(const uint8_t *page, uint32_t entry, uint64_t base, uint64_t end,
@@ -325,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_make),
+        cmocka_unit_test(test_make_real),
         cmocka_unit_test(test_initrd_stays_below),
         cmocka_unit_test(test_kernel_placement),
         cmocka_unit_test(test_too_small),
