@@ -153,13 +153,21 @@ $(BUILD)/kernel/%.asm.o: %.asm
 $(KERNEL_ELF): $(KERNEL_OBJS) linker.ld $(BUILD)/flags/kernel-link
 	$(Q)$(KERNEL_LINK) -T linker.ld -o $@ $(KERNEL_OBJS) $(KERNEL_LIBS)
 
-# ---- generated: the guest's DSDT and the screen's font --------------------------------------------
+# ---- generated: the guest's DSDT and BIOS, and the screen's font --------------------------------------------
 $(BUILD)/gen/%.hex: %.asl
 	@mkdir -p $(@D)
 	$(Q)$(IASL) -vs -va -tc -p $(@:.hex=) $< > $(@:.hex=.log) 2>&1 || \
 	    { cat $(@:.hex=.log); exit 1; }
 
-# Whatever is compiled from guest_dsdt.c includes what is generated.
+$(BUILD)/gen/%.hex: %.nasm
+	@mkdir -p $(@D)
+	$(Q)$(NASM) -f bin $< -o $(@:.hex=.bin)
+	@od -An -v -tx1 $(@:.hex=.bin) | sed 's/ \(..\)/0x\1,/g' >$@
+
+# Whatever is compiled from guest_dsdt.c or bios.c includes what is generated.
+BIOS_HEX := $(BUILD)/gen/kernel/image/bios.hex
+$(foreach kind,kernel host boot fuzz unit-$(notdir $(CC)),\
+    $(BUILD)/$(kind)/kernel/image/bios.o): $(BIOS_HEX)
 DSDT_HEX := $(BUILD)/gen/kernel/acpi/guest_dsdt.hex
 $(foreach kind,kernel host boot fuzz unit-$(notdir $(CC)),\
     $(BUILD)/$(kind)/kernel/acpi/guest_dsdt.o): $(DSDT_HEX)

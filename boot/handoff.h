@@ -9,23 +9,16 @@
 #ifndef BULKHEAD_BOOT_HANDOFF_H
 #define BULKHEAD_BOOT_HANDOFF_H
 
-#include "kernel/image/bzimage.h"
+#include "kernel/image/image.h"
 #include "kernel/lib/types.h"
 #include "kernel/plan/hardware.h"
 
 #define HANDOFF_MAGIC   UINT64_C(0x646165686b6c7562)
-#define HANDOFF_VERSION 1
+#define HANDOFF_VERSION 2
 
-/* A guest's file in memory, page aligned, in the order in which the config names them. */
-struct handoff_file {
-    uint64_t base; /* HPA; 0 when the guest names no such file */
-    uint64_t size; /* bytes */
-};
-
+/* A guest's kernel and modules, checked and placed; the pieces' addresses are HPAs. */
 struct handoff_guest {
-    struct handoff_file kernel;
-    struct handoff_file initrd;
-    struct bzimage image; /* of the kernel's header, checked to fit the guest */
+    struct image image;
 };
 
 enum handoff_pixels { PIXELS_NONE, PIXELS_RGBX, PIXELS_BGRX };
@@ -58,6 +51,7 @@ struct handoff {
     uint64_t memory_count;
     uint64_t guests; /* HPA of struct handoff_guest[], one for each guest of the config */
     uint64_t guest_count;
+    uint64_t file_bytes;  /* of memory that the guests' files take */
     uint64_t kernel_base; /* HPA at which the kernel image was loaded, 2 MiB aligned */
     uint64_t kernel_size; /* bytes in memory, bss included, multiple of 4 KiB */
     uint64_t low_page;    /* HPA of a 4 KiB page below 1 MiB for starting processors, 0: none */

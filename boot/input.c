@@ -2,9 +2,8 @@
 #include "boot/input.h"
 
 #include "boot/console.h"
-#include "boot/guest_check.h"
 #include "boot/pages.h"
-#include "kernel/image/bzimage.h"
+#include "kernel/lib/bits.h"
 #include "kernel/lib/mem.h"
 
 #define CONFIG_FILE "bulkhead.conf"
@@ -53,21 +52,24 @@ static bool same_name(const struct slice *a, const struct slice *b)
 }
 
 /* The file that an earlier guest (or this guest's other key) names by the same name. */
-static const struct handoff_file *find_read(const struct input *input, uint32_t guest,
-                                            const struct slice *name)
+static const struct image_file *find_read(const struct input *input, uint32_t guest,
+                                          const struct slice *name)
 {
     for (uint32_t i = 0; i <= guest; i++) {
         const struct config_guest *other = &input->config.guests[i];
-        if (same_name(&other->kernel, name) && input->guests[i].kernel.base)
-            return &input->guests[i].kernel;
-        if (same_name(&other->initrd, name) && input->guests[i].initrd.base)
-            return &input->guests[i].initrd;
+        const struct guest_files *files = &input->files[i];
+        if (same_name(&other->kernel, name) && files->kernel.address)
+            return &files->kernel;
+        for (uint32_t j = 0; j < guest_module_count(other); j++)
+            if (same_name(guest_module(&input->config, other, j), name) &&
+                files->modules[j].address)
+                return &files->modules[j];
     }
     return NULL;
 }
 
-static bool read_named(const struct volume *volume, const struct slice *name,
-                       struct handoff_file *out, struct diag *diag)
+static bool read_named(struct input *input, const struct volume *volume, const struct slice *name,
+                       struct image_file *out, struct diag *diag)
 {
     struct volume_file file;
     struct memory_span span;
@@ -78,51 +80,64 @@ static bool read_named(const struct volume *volume, const struct slice *name,
                  (unsigned long long)(file.size + 1023) / 1024);
     bool ok = read_file(&file, &span, diag);
     volume_file_close(&file);
-    if (ok)
-        *out = (struct handoff_file){.base = span.base, .size = file.size};
-    return ok;
+    if (!ok)
+        return false;
+    *out = (struct image_file){.address = span.base, .size = file.size};
+    input->file_bytes += span.size;
+    return true;
 }
 
 static bool get_file(struct input *input, const struct volume *volume, uint32_t guest,
-                     const struct slice *name, struct handoff_file *out, struct diag *diag)
+                     const struct slice *name, struct image_file *out, struct diag *diag)
 {
-    const struct handoff_file *read = find_read(input, guest, name);
+    const struct image_file *read = find_read(input, guest, name);
 
     if (read) {
         *out = *read;
         return true;
     }
-    return read_named(volume, name, out, diag);
+    return read_named(input, volume, name, out, diag);
+}
+
+/* Check the guest and make what it needs besides its files. */
+static bool make_image(struct input *input, uint32_t index, struct diag *diag)
+{
+    struct memory_span data;
+    size_t used;
+
+    if (!pages_take(IMAGE_DATA_SIZE, PAGES_ANYWHERE, &data, diag) ||
+        !guest_check(&input->config, &input->config.guests[index], &input->files[index],
+                     (void *)data.base, &input->guests[index].image, &used, diag))
+        return false;
+    pages_trim(&data, data.base, used > 0 ? used : 1);
+    return true;
 }
 
 static bool read_guest(struct input *input, const struct volume *volume, uint32_t index,
                        struct diag *diag)
 {
     const struct config_guest *guest = &input->config.guests[index];
-    struct handoff_guest *files = &input->guests[index];
+    struct guest_files *files = &input->files[index];
 
     if (!get_file(input, volume, index, &guest->kernel, &files->kernel, diag))
         return guest_blame("kernel", &guest->kernel, diag);
-    if (guest->initrd.start &&
-        !get_file(input, volume, index, &guest->initrd, &files->initrd, diag))
-        return guest_blame("initrd", &guest->initrd, diag);
-
-    uint64_t size = files->kernel.size;
-    struct guest_files check = {
-        .kernel_head = (const void *)files->kernel.base,
-        .kernel_head_size = size < BZIMAGE_HEAD_SIZE ? size : BZIMAGE_HEAD_SIZE,
-        .kernel_size = size,
-        .initrd_size = files->initrd.size,
-    };
-    return guest_check(guest, &check, &files->image, diag);
+    for (uint32_t i = 0; i < guest_module_count(guest); i++) {
+        const struct slice *name = guest_module(&input->config, guest, i);
+        if (!get_file(input, volume, index, name, &files->modules[i], diag))
+            return guest_blame(guest->initrd.start ? "initrd" : "module", name, diag);
+    }
+    return make_image(input, index, diag);
 }
 
 bool input_read_files(struct input *input, const struct volume *volume, struct diag *diag)
 {
-    input->guests = pages_zeroed(input->config.guest_count * sizeof(*input->guests), diag);
-    if (!input->guests)
+    uint32_t count = input->config.guest_count;
+
+    input->files = pages_scratch(count * sizeof(*input->files), diag);
+    input->guests = pages_zeroed(count * sizeof(*input->guests), diag);
+    if (!input->files || !input->guests)
         return false;
-    for (uint32_t i = 0; i < input->config.guest_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         if (!read_guest(input, volume, i, diag))
             return false;
     return true;

@@ -6,6 +6,7 @@
 #ifndef BULKHEAD_BOOT_INPUT_H
 #define BULKHEAD_BOOT_INPUT_H
 
+#include "boot/guest_check.h"
 #include "boot/handoff.h"
 #include "boot/memory_map.h"
 #include "boot/volume.h"
@@ -15,7 +16,9 @@ struct input {
     struct memory_span text; /* of the config; its last page is filled up with zeros */
     uint64_t text_size;
     struct config config;
+    struct guest_files *files;    /* one for each guest, of the boot half alone */
     struct handoff_guest *guests; /* one for each guest, in pages that the kernel gets */
+    uint64_t file_bytes;          /* pages of all the guests' files */
 };
 
 /* Read and parse bulkhead.conf. */

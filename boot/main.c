@@ -68,6 +68,7 @@ static bool make_handoff(struct boot *boot, uint64_t entry_tsc, struct diag *dia
         .memory = (uint64_t)leave->memory.ranges,
         .guests = (uint64_t)boot->input.guests,
         .guest_count = boot->input.config.guest_count,
+        .file_bytes = boot->input.file_bytes,
         .kernel_base = boot->kernel.memory.base,
         .kernel_size = boot->kernel.memory.size,
         .low_page = take_low_page(),

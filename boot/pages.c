@@ -6,8 +6,8 @@
 #include "kernel/lib/bits.h"
 #include "kernel/lib/mem.h"
 
-/* Two files for each guest, and a handful of our own. */
-#define MAX_KEPT    (2 * CONFIG_MAX_GUESTS + 32)
+/* Two files and a piece of data for each guest, modules, and a handful of our own. */
+#define MAX_KEPT    (3 * CONFIG_MAX_GUESTS + CONFIG_MAX_MODULES + 32)
 #define MAX_SCRATCH 16
 
 struct record {

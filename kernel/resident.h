@@ -9,7 +9,7 @@
 /*
  * Log the line `resident image=N host=N handed=N files=N`, in bytes: the kernel with its .bss, the
  * memory that the plan sets aside (page tables, stacks, vCPUs), what the boot half hands over
- * beside them, and the guests' pristine files. handoff->guests as it can be read now.
+ * beside them, and the guests' pristine files.
  */
 void resident_log(const struct handoff *handoff, const struct hardware *hardware,
                   const struct plan *plan);

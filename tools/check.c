@@ -13,10 +13,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "boot/guest_check.h"
 #include "kernel/config/config.h"
-#include "kernel/image/bzimage.h"
-#include "kernel/image/linux_boot.h"
-#include "kernel/plan/plan.h"
 
 #define MAX_FILES (2 * CONFIG_MAX_GUESTS + CONFIG_MAX_MODULES)
 
@@ -28,13 +26,6 @@ struct checker {
     struct config config;
     const struct slice *files[MAX_FILES]; /* each name once, in the config's order */
     size_t file_count;
-};
-
-/* A file's size and beginning. */
-struct file {
-    uint64_t size;
-    size_t head_size;
-    uint8_t head[BZIMAGE_HEAD_SIZE];
 };
 
 static bool refuse(const struct checker *checker, const struct diag *diag)
@@ -53,126 +44,103 @@ static bool refuse_at(const struct checker *checker, const struct slice *place, 
 }
 
 /*
- * Read at most `room` bytes of a file into `out`. Sets *size to all that the file has and *got to
- * what was read. Returns NULL, or why it cannot be read.
+ * Open a file and say how large it is. Returns NULL, or why it cannot be read; *file is then to be
+ * closed all the same unless it is NULL.
  */
-static const char *read_head(const char *path, void *out, size_t room, uint64_t *size, size_t *got)
+static const char *open_file(const char *path, FILE **file, uint64_t *size)
 {
     struct stat facts;
-    FILE *file = fopen(path, "rb");
-    const char *fault = NULL;
 
-    if (file == NULL)
+    *file = fopen(path, "rb");
+    if (*file == NULL || fstat(fileno(*file), &facts) != 0)
         return strerror(errno);
-    if (fstat(fileno(file), &facts) != 0)
-        fault = strerror(errno);
-    else if (!S_ISREG(facts.st_mode))
-        fault = "Not a regular file";
-    if (fault == NULL) {
-        *size = (uint64_t)facts.st_size;
-        *got = fread(out, 1, room, file);
-        if (ferror(file))
-            fault = strerror(errno);
-    }
-    fclose(file);
+    *size = (uint64_t)facts.st_size;
+    return S_ISREG(facts.st_mode) ? NULL : "Not a regular file";
+}
+
+/* Read `size` bytes of an open file into memory. Returns NULL, or why that failed. */
+static const char *read_all(FILE *file, uint64_t size, void **bytes)
+{
+    *bytes = malloc(size + 1);
+    if (*bytes == NULL)
+        return "out of memory";
+    if (fread(*bytes, 1, size, file) == size)
+        return NULL;
+    return ferror(file) ? strerror(errno) : "it becomes shorter while it is read";
+}
+
+/*
+ * Find what the config names, relative to the config's own folder: its size, and with `whole` its
+ * bytes, which the caller frees.
+ */
+static const char *find_file(const char *path, bool whole, struct image_file *out)
+{
+    FILE *file;
+    void *bytes = NULL;
+    const char *fault = open_file(path, &file, &out->size);
+
+    if (fault == NULL && whole)
+        fault = read_all(file, out->size, &bytes);
+    out->address = (uint64_t)(uintptr_t)bytes;
+    if (file != NULL)
+        fclose(file);
     return fault;
 }
 
-/* Open what the config names, relative to the config's own folder. */
-static bool read_file(const struct checker *checker, const struct slice *name, struct file *file,
-                      struct diag *diag)
+static bool read_file(const struct checker *checker, const struct slice *name, bool whole,
+                      struct image_file *out, struct diag *diag)
 {
     const char *slash = strrchr(checker->path, '/');
     int folder = slash == NULL ? 0 : (int)(slash - checker->path) + 1;
     size_t room = (size_t)folder + name->length + 1;
     char *path = malloc(room);
-    const char *fault;
 
     if (path == NULL)
         return diag_set(diag, "out of memory");
     snprintf(path, room, "%.*s%.*s", folder, checker->path, (int)name->length, name->start);
-    fault = read_head(path, file->head, sizeof(file->head), &file->size, &file->head_size);
+    const char *fault = find_file(path, whole, out);
     free(path);
     if (fault != NULL) {
         diag_set(diag, "\"%.*s\": %s", (int)name->length, name->start, fault);
-        return diag_hint(diag, "file names are relative to the config's own folder");
-    }
-    if (file->size == 0) {
+        diag_hint(diag, "file names are relative to the config's own folder");
+    } else if (out->size == 0) {
         diag_set(diag, "\"%.*s\" is empty", (int)name->length, name->start);
-        return diag_hint(diag, "copy the file again");
-    }
-    return true;
-}
-
-/* Put `front` before a message that does not say what it is about. */
-static void put_before(struct diag *diag, const char *front, const struct slice *name)
-{
-    struct diag whole = *diag;
-
-    diag_set(&whole, "%s \"%.*s\": %s", front, (int)name->length, name->start, diag->message);
-    diag_hint(&whole, "%s", diag->hint);
-    *diag = whole;
-}
-
-/* Do kernel, initrd and command line fit each other and the guest? */
-static bool check_fit(const struct checker *checker, const struct config_guest *guest,
-                      const struct bzimage *image, uint64_t initrd_size)
-{
-    const struct linux_guest wanted = {
-        .memory = guest->memory,
-        .hole_start = PLAN_HOLE_START,
-        .hole_end = PLAN_HOLE_END,
-        .initrd_size = initrd_size,
-        .cmdline_length = guest->cmdline.length,
-    };
-    bool long_cmdline =
-        guest->cmdline.length > image->cmdline_max || guest->cmdline.length > LINUX_CMDLINE_MAX;
-    struct linux_layout layout;
-    struct diag diag;
-
-    if (linux_place(&wanted, image, &layout, &diag))
+        diag_hint(diag, "copy the file again");
+    } else {
         return true;
-    put_before(&diag, "guest", &guest->name);
-    return refuse_at(checker, long_cmdline ? &guest->cmdline : &guest->memory_at, &diag);
-}
-
-/* Each module is there. Each fault is told, not the first alone. */
-static bool check_modules(const struct checker *checker, const struct config_guest *guest)
-{
-    bool good = true;
-    uint32_t i;
-
-    for (i = 0; i < guest->module_count; i++) {
-        const struct slice *name = &checker->config.modules[guest->first_module + i].file;
-        struct file file;
-        struct diag diag;
-
-        if (!read_file(checker, name, &file, &diag))
-            good = refuse_at(checker, name, &diag);
     }
-    return good;
+    return diag_at(diag, name->line, name->column);
 }
 
-/* All about one guest's files. Each fault is told, not the first alone. */
+/* The guest's kernel and all else together, as the boot half will check it. */
+static bool check_image(const struct checker *checker, const struct config_guest *guest,
+                        const struct guest_files *files)
+{
+    static uint8_t data[IMAGE_DATA_SIZE];
+    struct image image;
+    struct diag diag;
+    size_t used;
+
+    return guest_check(&checker->config, guest, files, data, &image, &used, &diag) ||
+           refuse(checker, &diag);
+}
+
+/* All about one guest's files. Each that is missing is told, not the first alone. */
 static bool check_guest(const struct checker *checker, const struct config_guest *guest)
 {
-    struct file kernel, initrd = {.size = 0};
-    struct bzimage image;
+    struct guest_files files = {.kernel = {0}};
     struct diag diag;
-    bool is_linux = guest->kind == KIND_LINUX || guest->kind == KIND_BY_CONTENT;
-    bool good = true;
+    bool good =
+        read_file(checker, &guest->kernel, true, &files.kernel, &diag) || refuse(checker, &diag);
+    uint32_t i;
 
-    if (!read_file(checker, &guest->kernel, &kernel, &diag)) {
-        good = refuse_at(checker, &guest->kernel, &diag);
-    } else if (is_linux &&
-               !bzimage_parse(kernel.head, kernel.head_size, kernel.size, &image, &diag)) {
-        put_before(&diag, "kernel", &guest->kernel);
-        good = refuse_at(checker, &guest->kernel, &diag);
-    }
-    if (guest->initrd.start != NULL && !read_file(checker, &guest->initrd, &initrd, &diag))
-        good = refuse_at(checker, &guest->initrd, &diag);
-    good &= check_modules(checker, guest);
-    return good && (!is_linux || check_fit(checker, guest, &image, initrd.size));
+    for (i = 0; i < guest_module_count(guest); i++)
+        if (!read_file(checker, guest_module(&checker->config, guest, i), false, &files.modules[i],
+                       &diag))
+            good = refuse(checker, &diag);
+    good = good && check_image(checker, guest, &files);
+    free((void *)(uintptr_t)files.kernel.address);
+    return good;
 }
 
 /* Remember a name. On the stick's FAT volume, capitals do not tell two files apart. */
@@ -233,17 +201,21 @@ static bool check_guests(struct checker *checker)
 static bool check_config(struct checker *checker)
 {
     static char text[CONFIG_MAX_TEXT];
-    uint64_t size;
-    size_t got = 0;
+    uint64_t size = 0;
     struct diag diag;
-    const char *fault = read_head(checker->path, text, sizeof(text), &size, &got);
+    FILE *file;
+    const char *fault = open_file(checker->path, &file, &size);
 
+    /* Of a file that is too large only the size is of interest. */
+    if (fault == NULL && size <= sizeof(text) && fread(text, 1, size, file) != size)
+        fault = ferror(file) ? strerror(errno) : "it becomes shorter while it is read";
+    if (file != NULL)
+        fclose(file);
     if (fault != NULL) {
         fprintf(stderr, "%s: %s\n", checker->path, fault);
         return false;
     }
-    /* Of a file that is too large only the size is of interest. */
-    if (!config_parse(text, size > sizeof(text) ? size : got, &checker->config, &diag))
+    if (!config_parse(text, size, &checker->config, &diag))
         return refuse(checker, &diag);
     return check_guests(checker);
 }

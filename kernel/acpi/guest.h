@@ -41,6 +41,9 @@
 #define GUEST_RSDP_START 0xe0000
 #define GUEST_RSDP_END   0x100000
 
+/* Where it looks for MP tables, up to the same end. */
+#define GUEST_MP_START 0xf0000
+
 /* GPA of the code that a processor in real mode finds behind its reset vector F000:FFF0. */
 #define GUEST_RESET_VECTOR 0xffff0
 

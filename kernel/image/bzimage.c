@@ -14,6 +14,7 @@ enum {
     HEADER = 0x202,
     VERSION = 0x206,
     LOADFLAGS = 0x211,
+    CODE32_START = 0x214,
     INITRD_ADDR_MAX = 0x22c,
     KERNEL_ALIGNMENT = 0x230,
     RELOCATABLE_KERNEL = 0x234,
@@ -23,13 +24,17 @@ enum {
     PAYLOAD_LENGTH = 0x24c,
     PREF_ADDRESS = 0x258,
     INIT_SIZE = 0x260,
-    HEADER_LEAST_END = 0x264, /* of the fields above, all there since protocol 2.12 */
+    HEADER_LEAST_END = 0x264,     /* of the fields above, all there since protocol 2.12 */
+    HEADER_LEAST_END_OLD = 0x23c, /* with cmdline_size as the last one */
 };
 
 enum {
     BOOT_FLAG_MAGIC = 0xaa55,
     HEADER_MAGIC = 0x53726448, /* "HdrS" */
-    VERSION_LEAST = 0x020c,    /* the first with xloadflags */
+    VERSION_LEAST = 0x0206,    /* the first with cmdline_size */
+    VERSION_PAYLOAD = 0x0208,
+    VERSION_INIT_SIZE = 0x020a, /* and pref_address */
+    VERSION_XLOADFLAGS = 0x020c,
     LOADFLAGS_LOADED_HIGH = 1 << 0,
     XLF_KERNEL_64 = 1 << 0,
     SECTOR = 512,
@@ -75,22 +80,21 @@ bool bzimage_is(const void *head, size_t head_size)
     return field_u16(at, BOOT_FLAG) == BOOT_FLAG_MAGIC && field_u32(at, HEADER) == HEADER_MAGIC;
 }
 
-static bool check_kind(struct cursor head, struct diag *diag)
+static bool check_kind(struct cursor head, struct bzimage *out, struct diag *diag)
 {
-    uint32_t version = field_u16(head, VERSION);
-
-    if (version < VERSION_LEAST) {
-        diag_set(diag, "the kernel speaks boot protocol %u.%02u, but 2.12 is the oldest that works",
-                 version >> 8, version & 0xff);
-        return diag_hint(diag, "take a 64-bit Linux kernel, 3.8 or newer");
+    out->version = (uint16_t)field_u16(head, VERSION);
+    if (out->version < VERSION_LEAST) {
+        diag_set(diag, "the kernel speaks boot protocol %u.%02u, but 2.06 is the oldest that works",
+                 out->version >> 8, out->version & 0xffu);
+        return diag_hint(diag, "take a Linux kernel of version 2.6.22 or newer");
     }
     if ((field_u8(head, LOADFLAGS) & LOADFLAGS_LOADED_HIGH) == 0) {
         return diag_set(diag, "the kernel is a zImage, which loads below 1 MiB, not a bzImage");
     }
-    if ((field_u16(head, XLOADFLAGS) & XLF_KERNEL_64) == 0) {
-        diag_set(diag, "the kernel has no 64-bit entry point");
-        return diag_hint(diag, "take a kernel that was built for x86-64 (amd64)");
-    }
+    bool long_mode =
+        out->version >= VERSION_XLOADFLAGS && (field_u16(head, XLOADFLAGS) & XLF_KERNEL_64) != 0;
+    /* Who begins with its real-mode part alone (iPXE) has no address for protected mode. */
+    out->entry_bits = long_mode ? 64 : field_u32(head, CODE32_START) != 0 ? 32 : 16;
     return true;
 }
 
@@ -98,10 +102,11 @@ static bool check_kind(struct cursor head, struct diag *diag)
 static bool copy_header(struct cursor head, struct bzimage *out, struct diag *diag)
 {
     uint32_t end = HEADER + field_u8(head, JUMP_LENGTH);
+    uint32_t least = out->version < VERSION_XLOADFLAGS ? HEADER_LEAST_END_OLD : HEADER_LEAST_END;
 
-    if (end < HEADER_LEAST_END || end > BZIMAGE_HEADER_END) {
+    if (end < least || end > BZIMAGE_HEADER_END) {
         return diag_set(diag, "the kernel's header ends at %#x instead of between %#x and %#x", end,
-                        HEADER_LEAST_END, BZIMAGE_HEADER_END);
+                        least, BZIMAGE_HEADER_END);
     }
     struct cursor at = field(head, BZIMAGE_HEADER_START);
     out->header_size = end - BZIMAGE_HEADER_START;
@@ -133,19 +138,29 @@ static bool read_sizes(struct cursor head, uint64_t file_size, struct bzimage *o
     if (out->kernel_size <= BZIMAGE_ENTRY_64) {
         return diag_set(diag, "the kernel has only %lu bytes of code", out->kernel_size);
     }
-    if (payload_end > out->kernel_size) {
+    if (out->version >= VERSION_PAYLOAD && payload_end > out->kernel_size) {
         return diag_set(diag, "the kernel's payload ends at %#lx, beyond its code of %#lx bytes",
                         payload_end, out->kernel_size);
     }
     return true;
 }
 
+/* Before these fields were there, a kernel lay at 1 MiB, or where its alignment wanted it. */
+static void read_place_and_size(struct cursor head, struct bzimage *out)
+{
+    out->pref_address = MIB(1);
+    out->init_size = out->kernel_size;
+    if (out->version >= VERSION_INIT_SIZE) {
+        out->pref_address = field_u64(head, PREF_ADDRESS);
+        out->init_size = field_u32(head, INIT_SIZE);
+    }
+}
+
 static bool read_placement(struct cursor head, struct bzimage *out, struct diag *diag)
 {
+    read_place_and_size(head, out);
     out->relocatable = field_u8(head, RELOCATABLE_KERNEL) != 0;
     out->alignment = field_u32(head, KERNEL_ALIGNMENT);
-    out->pref_address = field_u64(head, PREF_ADDRESS);
-    out->init_size = field_u32(head, INIT_SIZE);
     out->cmdline_max = field_u32(head, CMDLINE_SIZE);
     out->initrd_max = field_u32(head, INITRD_ADDR_MAX);
 
@@ -179,10 +194,9 @@ bool bzimage_parse(const void *head, size_t head_size, uint64_t file_size, struc
         diag_set(diag, "not a Linux kernel (bzImage): its header is missing");
         return diag_hint(diag, "take the file that distributions call vmlinuz or bzImage");
     }
-    if (head_size < HEADER_LEAST_END) {
+    if (head_size < HEADER_LEAST_END_OLD) {
         return diag_set(diag, "the kernel file is cut off in its header");
     }
-    out->version = (uint16_t)field_u16(at, VERSION);
-    return check_kind(at, diag) && copy_header(at, out, diag) &&
+    return check_kind(at, out, diag) && copy_header(at, out, diag) &&
            read_sizes(at, file_size, out, diag) && read_placement(at, out, diag);
 }

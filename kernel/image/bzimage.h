@@ -4,8 +4,9 @@
  *
  *   file:  | boot sector, header, real-mode code | protected-mode code ............ |
  *          0                                     setup_size        + kernel_size
- *                                                 `-- goes to the load address; the 64-bit entry
- *                                                     point is BZIMAGE_ENTRY_64 bytes into it
+ *                          `-- 16-bit entry       `-- goes to the load address, which is the 32-bit
+ *                                                     entry point; the 64-bit one is
+ *                                                     BZIMAGE_ENTRY_64 bytes into it
  */
 #ifndef BULKHEAD_KERNEL_IMAGE_BZIMAGE_H
 #define BULKHEAD_KERNEL_IMAGE_BZIMAGE_H
@@ -20,7 +21,8 @@
 
 /* All checked; still, sizes and addresses are what the file says and may not fit the guest. */
 struct bzimage {
-    uint16_t version;      /* of the protocol, 0x20c and up */
+    uint16_t version;      /* of the protocol, 0x206 and up */
+    uint32_t entry_bits;   /* 16, 32 or 64: the widest mode in which it can start */
     uint32_t setup_size;   /* bytes before the protected-mode code */
     uint64_t kernel_size;  /* bytes of the protected-mode code, all within the file */
     uint64_t pref_address; /* GPA at which the kernel wants to lie */
@@ -38,8 +40,8 @@ bool bzimage_is(const void *head, size_t head_size);
 
 /*
  * Check the first head_size bytes (not trusted) of a file that has file_size bytes. Returns false
- * and a diagnosis when it is no kernel that the 64-bit protocol can start; the message does not
- * name the file, the caller puts that in front.
+ * and a diagnosis when it is no kernel that can be started; the message does not name the file, the
+ * caller puts that in front.
  */
 bool bzimage_parse(const void *head, size_t head_size, uint64_t file_size, struct bzimage *out,
                    struct diag *diag);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/image/linux_boot.h"
 
+#include "kernel/image/memory_map.h"
+#include "kernel/image/paging.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/mem.h"
 
 enum {
     BOOT_PARAMS_AT = 0x10000,
-    CMDLINE_AT = 0x11000,
-    GDT_AT = 0x12000,
+    GDT_AT = BOOT_PARAMS_AT + LINUX_PAGE_SIZE,
+    CMDLINE_AT = GDT_AT + GDT_LIMIT + 1,
     PAGE_TABLES_AT = 0x13000,
-    LOW_RAM_END = 0xa0000,
 };
+
+_Static_assert(CMDLINE_AT + LINUX_CMDLINE_MAX < PAGE_TABLES_AT, "the longest line fits");
 
 /* Fields of boot_params by offset, with Linux's names; those of the setup header are as in a file.
  */
@@ -29,8 +32,6 @@ enum {
     E820_TABLE = 0x2d0,
 
     E820_ENTRY_SIZE = 20,
-    E820_TYPE_RAM = 1,
-    E820_TYPE_ACPI = 3,
 
     LOADER_UNDEFINED = 0xff,
     LOADFLAGS_LOADED_HIGH = 1 << 0,
@@ -38,19 +39,9 @@ enum {
     VID_MODE_NORMAL = 0xffff,
 };
 
-/* SDM Vol. 3A "Segment Descriptors": present, accessed, base 0, limit 4 GiB. */
-#define GDT_CODE_64 UINT64_C(0x00af9b000000ffff)
-#define GDT_DATA    UINT64_C(0x00cf93000000ffff)
-
-/* SDM Vol. 3A "4-Level Paging and 5-Level Paging". */
-#define ENTRY_P  BIT(0)
-#define ENTRY_RW BIT(1)
-#define ENTRY_PS BIT(7)
-
-/* The first byte behind the RAM below the hole. */
-static uint64_t low_end(const struct linux_guest *guest)
+static uint64_t initrd_size(const struct image_guest *guest)
 {
-    return guest->memory < guest->hole_start ? guest->memory : guest->hole_start;
+    return guest->module_count > 0 ? guest->modules[0].file.size : 0;
 }
 
 /* Bytes as MiB, rounded up, for messages. */
@@ -59,10 +50,10 @@ static uint64_t in_mib(uint64_t bytes)
     return bytes / MIB(1) + (bytes % MIB(1) != 0);
 }
 
-static bool place_kernel(const struct linux_guest *guest, const struct bzimage *image,
+static bool place_kernel(const struct image_guest *guest, const struct bzimage *image,
                          struct linux_layout *layout, struct diag *diag)
 {
-    uint64_t end = low_end(guest);
+    uint64_t end = memory_map_low_end(guest);
     uint64_t at = image->pref_address;
 
     if (image->relocatable) {
@@ -76,43 +67,47 @@ static bool place_kernel(const struct linux_guest *guest, const struct bzimage *
         return diag_hint(diag, "give the guest more memory");
     }
     layout->kernel = gpa(at);
-    layout->entry = gpa(at + BZIMAGE_ENTRY_64);
+    layout->entry = gpa(at + (image->entry_bits == 64 ? BZIMAGE_ENTRY_64 : 0));
     return true;
 }
 
-static bool place_initrd(const struct linux_guest *guest, const struct bzimage *image,
+static bool place_initrd(const struct image_guest *guest, const struct bzimage *image,
                          struct linux_layout *layout, struct diag *diag)
 {
     uint64_t bottom = layout->kernel.raw + image->init_size;
-    uint64_t top = low_end(guest);
+    uint64_t top = memory_map_low_end(guest);
 
     layout->initrd = gpa(0);
-    if (guest->initrd_size == 0) {
+    if (initrd_size(guest) == 0) {
         return true;
     }
     if (top > image->initrd_max + 1) {
         top = image->initrd_max + 1;
     }
     uint64_t room = top > bottom ? top - bottom : 0;
-    if (guest->initrd_size > room ||
-        align_down(top - guest->initrd_size, LINUX_PAGE_SIZE) < bottom) {
+    if (initrd_size(guest) > room ||
+        align_down(top - initrd_size(guest), LINUX_PAGE_SIZE) < bottom) {
         diag_set(diag, "the initrd has %lu MiB, but behind the kernel there are only %lu MiB",
-                 in_mib(guest->initrd_size), room / MIB(1));
+                 in_mib(initrd_size(guest)), room / MIB(1));
         return diag_hint(diag, "give the guest more memory or take a smaller initrd");
     }
-    layout->initrd = gpa(align_down(top - guest->initrd_size, LINUX_PAGE_SIZE));
+    layout->initrd = gpa(align_down(top - initrd_size(guest), LINUX_PAGE_SIZE));
     return true;
 }
 
-bool linux_place(const struct linux_guest *guest, const struct bzimage *image,
+uint32_t linux_cmdline_max(const struct bzimage *image)
+{
+    return image->cmdline_max < LINUX_CMDLINE_MAX ? image->cmdline_max : LINUX_CMDLINE_MAX;
+}
+
+bool linux_place(const struct image_guest *guest, const struct bzimage *image,
                  struct linux_layout *layout, struct diag *diag)
 {
-    uint64_t cmdline_max =
-        image->cmdline_max < LINUX_CMDLINE_MAX ? image->cmdline_max : (uint64_t)LINUX_CMDLINE_MAX;
+    uint32_t cmdline_max = linux_cmdline_max(image);
 
-    if (guest->cmdline_length > cmdline_max) {
-        return diag_set(diag, "the command line has %lu bytes, but the kernel takes at most %lu",
-                        guest->cmdline_length, cmdline_max);
+    if (guest->cmdline.length > cmdline_max) {
+        return diag_set(diag, "the command line has %u bytes, but the kernel takes at most %u",
+                        guest->cmdline.length, cmdline_max);
     }
     *layout = (struct linux_layout){
         .boot_params = gpa(BOOT_PARAMS_AT),
@@ -131,30 +126,21 @@ static void put(uint8_t *page, uint32_t offset, uint64_t value, uint32_t size)
     }
 }
 
-static void add_e820(uint8_t *page, uint64_t start, uint64_t end, uint32_t type)
+static void fill_memory_map(uint8_t *page, const struct image_guest *guest)
 {
-    uint32_t at = E820_TABLE + page[E820_ENTRIES] * E820_ENTRY_SIZE;
+    struct map_range ranges[MAP_MAX_RANGES];
+    uint32_t count = memory_map(guest, ranges);
 
-    if (start >= end) {
-        return;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = E820_TABLE + i * E820_ENTRY_SIZE;
+        put(page, at, ranges[i].start, 8);
+        put(page, at + 8, ranges[i].size, 8);
+        put(page, at + 16, ranges[i].type, 4);
     }
-    put(page, at, start, 8);
-    put(page, at + 8, end - start, 8);
-    put(page, at + 16, type, 4);
-    page[E820_ENTRIES]++;
+    page[E820_ENTRIES] = (uint8_t)count;
 }
 
-static void fill_memory_map(uint8_t *page, const struct linux_guest *guest)
-{
-    uint64_t low = low_end(guest);
-
-    add_e820(page, 0, LOW_RAM_END, E820_TYPE_RAM);
-    add_e820(page, LINUX_ACPI_START, LINUX_ACPI_END, E820_TYPE_ACPI);
-    add_e820(page, LINUX_ACPI_END, low, E820_TYPE_RAM);
-    add_e820(page, guest->hole_end, guest->hole_end + (guest->memory - low), E820_TYPE_RAM);
-}
-
-void linux_fill_boot_params(uint8_t *page, const struct linux_guest *guest,
+void linux_fill_boot_params(uint8_t *page, const struct image_guest *guest,
                             const struct bzimage *image, const struct linux_layout *layout)
 {
     uint8_t flags = image->header[LOADFLAGS - BZIMAGE_HEADER_START] & LOADFLAGS_QUIET;
@@ -168,7 +154,7 @@ void linux_fill_boot_params(uint8_t *page, const struct linux_guest *guest,
     put(page, LOADFLAGS, flags | LOADFLAGS_LOADED_HIGH, 1);
     put(page, CODE32_START, layout->kernel.raw, 4);
     put(page, RAMDISK_IMAGE, layout->initrd.raw, 4);
-    put(page, RAMDISK_SIZE, guest->initrd_size, 4);
+    put(page, RAMDISK_SIZE, initrd_size(guest), 4);
     put(page, HEAP_END_PTR, 0, 2);
     put(page, CMD_LINE_PTR, layout->cmdline.raw, 4);
     put(page, SETUP_DATA, 0, 8);
@@ -176,25 +162,46 @@ void linux_fill_boot_params(uint8_t *page, const struct linux_guest *guest,
     fill_memory_map(page, guest);
 }
 
-void linux_fill_gdt(uint64_t *gdt)
+/* Its registers: "32-bit Boot Protocol", "64-bit Boot Protocol". */
+static void set_entry(const struct bzimage *bzimage, const struct linux_layout *layout,
+                      struct image_entry *entry)
 {
-    gdt[0] = 0;
-    gdt[1] = 0;
-    gdt[LINUX_BOOT_CS / 8] = GDT_CODE_64;
-    gdt[LINUX_BOOT_DS / 8] = GDT_DATA;
+    *entry = (struct image_entry){
+        .bits = bzimage->entry_bits,
+        .code_selector = GDT_CODE,
+        .data_selector = GDT_DATA,
+        .ip = layout->entry.raw,
+        .sp = layout->stack.raw,
+        .esi = (uint32_t)layout->boot_params.raw,
+        .gdt = layout->gdt,
+        .gdt_limit = GDT_LIMIT,
+        .page_tables = gpa(bzimage->entry_bits == 64 ? layout->page_tables.raw : 0),
+    };
 }
 
-void linux_fill_page_tables(uint64_t *tables, gpa_t base)
+bool linux_make(const struct image_guest *guest, const struct bzimage *bzimage, struct image *image,
+                struct data *data, struct diag *diag)
 {
-    const uint32_t entries = LINUX_PAGE_SIZE / sizeof(*tables);
-    uint64_t *directories = tables + 2 * entries;
+    struct linux_layout layout;
+    uint64_t gdt[GDT_ENTRIES];
 
-    memset(tables, 0, LINUX_TABLE_PAGES * LINUX_PAGE_SIZE);
-    tables[0] = (base.raw + LINUX_PAGE_SIZE) | ENTRY_P | ENTRY_RW;
-    for (uint32_t i = 0; i < LINUX_TABLE_PAGES - 2; i++) {
-        tables[entries + i] = (base.raw + (2 + i) * LINUX_PAGE_SIZE) | ENTRY_P | ENTRY_RW;
+    if (!linux_place(guest, bzimage, &layout, diag)) {
+        return false;
     }
-    for (uint64_t i = 0; i < (LINUX_TABLE_PAGES - 2) * entries; i++) {
-        directories[i] = i * PAGE_2M | ENTRY_P | ENTRY_RW | ENTRY_PS;
+    data->base = layout.boot_params;
+    uint8_t *page = data_take(data, LINUX_PAGE_SIZE);
+    linux_fill_boot_params(page, guest, bzimage, &layout);
+    gdt_fill(gdt, bzimage->entry_bits);
+    for (uint32_t i = 0; i < GDT_ENTRIES; i++) {
+        data_u64(data, gdt[i]);
     }
+    data_text(data, &guest->cmdline);
+    image_add(image, guest->kernel.address + bzimage->setup_size, bzimage->kernel_size,
+              layout.kernel.raw);
+    if (guest->module_count > 0) {
+        image_add(image, guest->modules[0].file.address, initrd_size(guest), layout.initrd.raw);
+    }
+    image_add(image, (uint64_t)(uintptr_t)data->bytes, data->used, data->base.raw);
+    set_entry(bzimage, &layout, &image->entry);
+    return true;
 }

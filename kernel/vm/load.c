@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Fill a guest's memory for a start: always from nothing, always from the pristine files. */
+/*
+ * Fill a guest's memory for a start: always from nothing, always from the pristine pieces that the
+ * boot half has placed (kernel/image). What kind of kernel it is makes no difference here.
+ */
 #include "arch/x86/cpu/percpu.h"
 #include "kernel/acpi/guest.h"
-#include "kernel/image/linux_boot.h"
-#include "kernel/lib/mem.h"
+#include "kernel/acpi/mptable.h"
+#include "kernel/acpi/tables.h"
+#include "kernel/image/paging.h"
 #include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/vm/exits.h"
@@ -12,20 +16,7 @@
 
 /* Guests that start at the same time take turns with the scratch pages below. */
 static struct lock scratch_lock = LOCK_INIT;
-
-#define ACPI_BYTES 2048 /* enough for CONFIG_MAX_VCPUS */
-
-static struct linux_guest linux_guest_of(const struct guest *guest)
-{
-    return (struct linux_guest){
-        .memory = guest->config->memory,
-        .hole_start = PLAN_HOLE_START,
-        .hole_end = PLAN_HOLE_END,
-        .initrd_size = guest->files.initrd.size,
-        .cmdline_length = guest->config->cmdline.length,
-        .rsdp = gpa(LINUX_ACPI_START),
-    };
-}
+static uint64_t scratch[PAGING_ENTRIES]; /* also enough for the tables of CONFIG_MAX_VCPUS */
 
 /* The boot half has checked that all of this fits the guest (boot/guest_check.h). */
 static void put(const struct guest *guest, gpa_t to, const void *from, uint64_t size)
@@ -35,21 +26,20 @@ static void put(const struct guest *guest, gpa_t to, const void *from, uint64_t 
 }
 
 /* Gigabytes go piece by piece: in between, this processor may have to serve the terminal. */
-#define PIECE PAGE_2M
+#define STEP PAGE_2M
 
-static uint64_t piece_of(uint64_t left)
+static uint64_t step_of(uint64_t left)
 {
     vcpu_attend_outside(cpu_this());
-    return left < PIECE ? left : PIECE;
+    return left < STEP ? left : STEP;
 }
 
-static void put_file(const struct guest *guest, gpa_t to, const struct handoff_file *file,
-                     uint64_t offset, uint64_t size)
+static void put_piece(const struct guest *guest, const struct image_piece *piece)
 {
-    for (uint64_t done = 0, step; done < size; done += step) {
-        step = piece_of(size - done);
+    for (uint64_t done = 0, step; done < piece->size; done += step) {
+        step = step_of(piece->size - done);
         bool written =
-            gmem_write_from(guest, gpa(to.raw + done), hpa(file->base + offset + done), step);
+            gmem_write_from(guest, gpa(piece->to.raw + done), hpa(piece->from + done), step);
         assert(written);
     }
 }
@@ -57,21 +47,36 @@ static void put_file(const struct guest *guest, gpa_t to, const struct handoff_f
 static void scrub(const struct guest *guest, const struct plan_range *range)
 {
     for (uint64_t done = 0, step; done < range->size; done += step) {
-        step = piece_of(range->size - done);
+        step = step_of(range->size - done);
         bool cleared = gmem_clear(guest, gpa(range->gpa.raw + done), step);
         assert(cleared);
     }
 }
 
-static void load_acpi(const struct guest *guest)
+static void load_acpi(const struct guest *guest, const struct image *image)
 {
-    static uint8_t tables[ACPI_BYTES];
-    struct acpi_guest_params params = {.base = gpa(LINUX_ACPI_START),
+    struct acpi_guest_params params = {.base = gpa(GUEST_RSDP_START),
                                        .vcpu_count = guest->vcpu_count};
     size_t used;
-    bool built = acpi_guest_build(&params, tables, sizeof(tables), &used);
+    bool built = acpi_guest_build(&params, scratch, sizeof(scratch), &used);
     assert(built);
-    put(guest, gpa(LINUX_ACPI_START), tables, used);
+    put(guest, params.base, scratch, used);
+    if (image->rsdp_1.raw)
+        put(guest, image->rsdp_1, scratch, RSDP_SIZE_1);
+    if (image->rsdp_2.raw)
+        put(guest, image->rsdp_2, scratch, RSDP_SIZE);
+}
+
+static void load_mptable(const struct guest *guest)
+{
+    const struct cpuid_regs *leaf = &cpuid_lookup(&guest->vcpus[0].cpuid, 1, 0)->regs;
+    struct mptable_params params = {.base = gpa(GUEST_MP_START),
+                                    .vcpu_count = guest->vcpu_count,
+                                    .signature = leaf->eax,
+                                    .features = leaf->edx};
+    size_t used;
+    if (mptable_build(&params, scratch, sizeof(scratch), &used))
+        put(guest, params.base, scratch, used);
 }
 
 static void load_reset_code(const struct guest *guest)
@@ -82,52 +87,46 @@ static void load_reset_code(const struct guest *guest)
     put(guest, gpa(GUEST_RESET_VECTOR), code, size);
 }
 
-static void load_boot_data(const struct guest *guest, const struct linux_guest *wanted,
-                           const struct linux_layout *layout)
+static void load_tables(const struct guest *guest, const struct image *image)
 {
-    static uint64_t page[LINUX_TABLE_ENTRIES];
-    const struct slice *cmdline = &guest->config->cmdline;
+    lock_take(&scratch_lock);
+    if (image->entry.page_tables.raw) {
+        paging_fill(scratch, image->entry.page_tables);
+        put(guest, image->entry.page_tables, scratch, sizeof(scratch));
+    }
+    load_acpi(guest, image);
+    load_mptable(guest);
+    load_reset_code(guest);
+    lock_release(&scratch_lock);
+}
 
-    memset(page, 0, LINUX_PAGE_SIZE);
-    linux_fill_boot_params((uint8_t *)page, wanted, &guest->files.image, layout);
-    put(guest, layout->boot_params, page, LINUX_PAGE_SIZE);
-    if (cmdline->start)
-        put(guest, layout->cmdline, cmdline->start, cmdline->length);
-    linux_fill_gdt(page);
-    put(guest, layout->gdt, page, LINUX_GDT_ENTRIES * sizeof(page[0]));
-    linux_fill_page_tables(page, layout->page_tables);
-    put(guest, layout->page_tables, page, sizeof(page));
+static enum start_mode mode_of(const struct image_entry *entry)
+{
+    return entry->bits == 64 ? START_LONG : entry->bits == 32 ? START_PROTECTED : START_REAL;
 }
 
 void load_guest(struct guest *guest, struct virt_start *start)
 {
-    struct linux_guest wanted = linux_guest_of(guest);
-    struct linux_layout layout;
-    struct diag diag;
-    bool placed = linux_place(&wanted, &guest->files.image, &layout, &diag);
-    assert(placed);
+    const struct image *image = &guest->files.image;
+    const struct image_entry *entry = &image->entry;
 
     for (uint32_t i = 0; i < guest->range_count; i++)
         scrub(guest, &guest->ranges[i]);
-    put_file(guest, layout.kernel, &guest->files.kernel, guest->files.image.setup_size,
-             guest->files.image.kernel_size);
-    if (guest->files.initrd.size > 0)
-        put_file(guest, layout.initrd, &guest->files.initrd, 0, guest->files.initrd.size);
-    lock_take(&scratch_lock);
-    load_boot_data(guest, &wanted, &layout);
-    load_acpi(guest);
-    load_reset_code(guest);
-    lock_release(&scratch_lock);
+    for (uint32_t i = 0; i < image->piece_count; i++)
+        put_piece(guest, &image->pieces[i]);
+    load_tables(guest, image);
 
     *start = (struct virt_start){
-        .mode = START_LONG,
-        .rip = layout.entry.raw,
-        .rsp = layout.stack.raw,
-        .page_tables = layout.page_tables,
-        .gdt = layout.gdt,
-        .gdt_limit = LINUX_GDT_LIMIT,
-        .code_selector = LINUX_BOOT_CS,
-        .data_selector = LINUX_BOOT_DS,
-        .rsi = layout.boot_params.raw,
+        .mode = mode_of(entry),
+        .rip = entry->ip,
+        .rsp = entry->sp,
+        .rax = entry->eax,
+        .rbx = entry->ebx,
+        .rsi = entry->esi,
+        .page_tables = entry->page_tables,
+        .gdt = entry->gdt,
+        .gdt_limit = entry->gdt_limit,
+        .code_selector = entry->code_selector,
+        .data_selector = entry->data_selector,
     };
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A guest's memory before it starts: the Linux/x86 Boot Protocol, 64-bit entry. */
+/* A guest's memory before it starts. */
 #ifndef BULKHEAD_KERNEL_VM_LOAD_H
 #define BULKHEAD_KERNEL_VM_LOAD_H
 

@@ -12,7 +12,8 @@
 #include <efilib.h>
 
 #include "kernel/acpi/guest.h"
-#include "kernel/image/linux_boot.h"
+#include "kernel/image/image.h"
+#include "kernel/image/paging.h"
 #include "kernel/lib/mem.h"
 #include "kernel/plan/plan.h"
 
@@ -118,12 +119,12 @@ static void stamp(char *cmdline, size_t length)
     }
 }
 
-static _Noreturn void jump(const struct linux_layout *layout)
+static _Noreturn void jump(const struct image_entry *entry)
 {
     struct {
         uint16_t limit;
         uint64_t base;
-    } __attribute__((packed)) gdt = {LINUX_GDT_LIMIT, layout->gdt.raw};
+    } __attribute__((packed)) gdt = {entry->gdt_limit, entry->gdt.raw};
     __asm__ volatile("cli\n\t"
                      "cld\n\t"
                      "lgdt %0\n\t"
@@ -138,9 +139,8 @@ static _Noreturn void jump(const struct linux_layout *layout)
                      "pushq %5\n\t"
                      "lretq"
                      :
-                     : "m"(gdt), "r"(layout->page_tables.raw), "r"(layout->stack.raw),
-                       "r"(LINUX_BOOT_DS), "i"(LINUX_BOOT_CS), "r"(layout->entry.raw),
-                       "S"(layout->boot_params.raw)
+                     : "m"(gdt), "r"(entry->page_tables.raw), "r"(entry->sp), "r"(GDT_DATA),
+                       "i"(GDT_CODE), "r"(entry->ip), "S"((uint64_t)entry->esi)
                      : "memory");
     __builtin_unreachable();
 }
@@ -151,22 +151,19 @@ static void *at(gpa_t address)
 }
 
 /* As kernel/vm/load.c does it. */
-static _Noreturn void start(const struct linux_guest *wanted, const struct bzimage *image,
-                            const struct linux_layout *layout, const struct file files[3])
+static _Noreturn void start(const struct image *image)
 {
-    const struct acpi_guest_params acpi = {.base = gpa(LINUX_ACPI_START), .vcpu_count = 1};
+    const struct acpi_guest_params acpi = {.base = gpa(GUEST_RSDP_START), .vcpu_count = 1};
+    const struct image_piece *data = &image->pieces[image->piece_count - 1];
     size_t used;
     machine_quiet();
-    memcpy(at(layout->kernel), files[0].bytes + image->setup_size, image->kernel_size);
-    memcpy(at(layout->initrd), files[1].bytes, files[1].size);
-    linux_fill_boot_params(at(layout->boot_params), wanted, image, layout);
-    memcpy(at(layout->cmdline), files[2].bytes, files[2].size);
-    ((char *)at(layout->cmdline))[files[2].size] = '\0';
-    linux_fill_gdt(at(layout->gdt));
-    linux_fill_page_tables(at(layout->page_tables), layout->page_tables);
+    stamp((char *)(uintptr_t)data->from, data->size);
+    for (uint32_t i = 0; i < image->piece_count; i++)
+        memcpy(at(image->pieces[i].to), (const void *)(uintptr_t)image->pieces[i].from,
+               image->pieces[i].size);
+    paging_fill(at(image->entry.page_tables), image->entry.page_tables);
     acpi_guest_build(&acpi, at(acpi.base), ACPI_BYTES, &used);
-    stamp(at(layout->cmdline), files[2].size);
-    jump(layout);
+    jump(&image->entry);
 }
 
 static BOOLEAN prepare(EFI_HANDLE self, struct file files[3])
@@ -188,25 +185,29 @@ static BOOLEAN prepare(EFI_HANDLE self, struct file files[3])
 EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 {
     static struct file files[3];
-    static struct bzimage image;
-    struct linux_layout layout;
+    static struct image image;
+    static uint8_t data[IMAGE_DATA_SIZE];
     struct diag diag;
+    size_t used;
 
     InitializeLib(self, system);
     if (!prepare(self, files))
         return EFI_LOAD_ERROR;
-    const struct linux_guest wanted = {.memory = GUEST_MEMORY,
-                                       .hole_start = PLAN_HOLE_START,
-                                       .hole_end = PLAN_HOLE_END,
-                                       .initrd_size = files[1].size,
-                                       .cmdline_length = files[2].size,
-                                       .rsdp = gpa(LINUX_ACPI_START)};
-    if (!bzimage_parse(files[0].bytes, BZIMAGE_HEAD_SIZE, files[0].size, &image, &diag) ||
-        !linux_place(&wanted, &image, &layout, &diag)) {
+    const struct image_guest wanted = {
+        .memory = GUEST_MEMORY,
+        .hole_start = PLAN_HOLE_START,
+        .hole_end = PLAN_HOLE_END,
+        .rsdp = gpa(GUEST_RSDP_START),
+        .kernel = {(uint64_t)(uintptr_t)files[0].bytes, files[0].size},
+        .cmdline = {(const char *)files[2].bytes, (uint32_t)files[2].size},
+        .module_count = 1,
+        .modules = {{.file = {(uint64_t)(uintptr_t)files[1].bytes, files[1].size}}},
+    };
+    if (!image_make(&wanted, IMAGE_LINUX, data, &image, &used, &diag)) {
         Print(L"native: %a\n", diag.message);
         return EFI_LOAD_ERROR;
     }
     if (!leave_firmware(self))
         return EFI_LOAD_ERROR;
-    start(&wanted, &image, &layout, files);
+    start(&image);
 }

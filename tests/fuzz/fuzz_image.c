@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a guest's image. What the parsers let through keeps what their headers promise; what
- * linux_place() places does not overlap. The last 8 bytes choose the sizes of guest and initrd.
+ * Any bytes as a guest's image, of each kind. What the parsers let through keeps what their headers
+ * promise; all pieces lie in the guest's RAM and overlap in nothing. The last 8 bytes choose the
+ * sizes of guest, modules and texts, and where a flat image goes.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernel/image/elf.h"
-#include "kernel/image/linux_boot.h"
+#include "kernel/image/image.h"
+#include "kernel/image/memory_map.h"
+#include "kernel/image/paging.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/cursor.h"
 
@@ -61,52 +64,119 @@ static void try_elf(const uint8_t *data, size_t size)
     }
 }
 
-static void check_layout(const struct linux_guest *guest, const struct bzimage *image,
-                         const struct linux_layout *layout)
+static uint64_t low_end(const struct image_guest *guest)
 {
-    uint64_t low = guest->memory < guest->hole_start ? guest->memory : guest->hole_start;
-    uint64_t kernel_end = layout->kernel.raw + image->init_size;
-    static uint8_t page[LINUX_PAGE_SIZE];
-
-    PROMISE(layout->kernel.raw >= MIB(1) && kernel_end <= low);
-    PROMISE(image->relocatable ? layout->kernel.raw % image->alignment == 0
-                               : layout->kernel.raw == image->pref_address);
-    PROMISE(layout->entry.raw < layout->kernel.raw + image->kernel_size);
-    if (guest->initrd_size > 0) {
-        PROMISE(is_aligned(layout->initrd.raw, LINUX_PAGE_SIZE) &&
-                layout->initrd.raw >= kernel_end);
-        PROMISE(layout->initrd.raw + guest->initrd_size <= low);
-        PROMISE(layout->initrd.raw + guest->initrd_size - 1 <= image->initrd_max);
-    }
-    linux_fill_boot_params(page, guest, image, layout);
-    PROMISE(page[0x210] == 0xff);
+    return guest->memory < guest->hole_start ? guest->memory : guest->hole_start;
 }
 
-static void try_bzimage(const uint8_t *data, size_t size)
+static bool is_ram(const struct image_guest *guest, uint64_t start, uint64_t size)
 {
-    struct cursor at = cursor_over(data + size - 8, 8);
-    size_t head_size = size < BZIMAGE_HEAD_SIZE ? size : BZIMAGE_HEAD_SIZE;
-    uint64_t file_size = (uint64_t)cursor_u16(&at) << 12;
-    struct linux_guest guest = {
-        .hole_start = GIB(3),
-        .hole_end = GIB(4),
-        .initrd_size = (uint64_t)cursor_u16(&at) << 10,
-        .memory = (uint64_t)cursor_u16(&at) * PAGE_2M,
-        .cmdline_length = cursor_u16(&at),
-    };
-    struct bzimage image;
-    struct linux_layout layout;
+    uint64_t end = start + size;
+
+    /* A BIOS is where BIOSes are. */
+    return end >= start && end <= low_end(guest) && (end <= MAP_LOW_END || start >= MAP_BIOS_START);
+}
+
+static void check_pieces(const struct image_guest *guest, const struct image *image)
+{
+    PROMISE(image->piece_count <= IMAGE_MAX_PIECES);
+    for (uint32_t i = 0; i < image->piece_count; i++) {
+        const struct image_piece *piece = &image->pieces[i];
+        PROMISE(piece->size > 0 && is_ram(guest, piece->to.raw, piece->size));
+        for (uint32_t j = 0; j < i; j++) {
+            const struct image_piece *other = &image->pieces[j];
+            PROMISE(piece->to.raw + piece->size <= other->to.raw ||
+                    other->to.raw + other->size <= piece->to.raw);
+        }
+    }
+}
+
+/* Pieces come out of the kernel's file, of a module, or of what was made. */
+static void check_sources(const struct image_guest *guest, const struct image *image,
+                          const uint8_t *made, size_t used)
+{
+    for (uint32_t i = 0; i < image->piece_count; i++) {
+        const struct image_piece *piece = &image->pieces[i];
+        uint64_t in_kernel = piece->from - guest->kernel.address;
+        uint64_t in_made = piece->from - (uint64_t)(uintptr_t)made;
+        bool known =
+            (in_kernel <= guest->kernel.size && piece->size <= guest->kernel.size - in_kernel) ||
+            (in_made <= used && piece->size <= used - in_made);
+        for (uint32_t j = 0; j < guest->module_count && !known; j++) {
+            known = piece->from == guest->modules[j].file.address &&
+                    piece->size == guest->modules[j].file.size;
+        }
+        PROMISE(known);
+    }
+}
+
+static void check_entry(const struct image_guest *guest, const struct image *image)
+{
+    const struct image_entry *entry = &image->entry;
+
+    PROMISE(entry->bits == 16 || entry->bits == 32 || entry->bits == 64);
+    PROMISE((entry->page_tables.raw != 0) == (entry->bits == 64));
+    PROMISE(entry->ip < low_end(guest));
+    if (entry->bits == 64) {
+        PROMISE(is_aligned(entry->page_tables.raw, PAGE_4K));
+        PROMISE(is_ram(guest, entry->page_tables.raw, PAGING_PAGES * PAGE_4K));
+    }
+    for (uint32_t i = 0; i < image->piece_count && entry->bits == 64; i++) {
+        const struct image_piece *piece = &image->pieces[i];
+        PROMISE(piece->to.raw + piece->size <= entry->page_tables.raw ||
+                entry->page_tables.raw + PAGING_PAGES * PAGE_4K <= piece->to.raw);
+    }
+}
+
+static void try_kind(const struct image_guest *guest, enum image_kind kind)
+{
+    static uint8_t made[IMAGE_DATA_SIZE];
+    static struct image image;
+    uint32_t cmdline_max;
+    size_t used;
 
     diag.message[0] = '\0';
-    if (!bzimage_parse(data, head_size, file_size, &image, &diag)) {
-        PROMISE(diag.message[0] != '\0' && strlen(diag.message) + 1 < sizeof(diag.message));
+    bool good = image_check(guest, kind, &cmdline_max, &diag);
+    if (good && image_make(guest, kind, made, &image, &used, &diag)) {
+        PROMISE(used <= sizeof(made));
+        check_pieces(guest, &image);
+        check_sources(guest, &image, made, used);
+        check_entry(guest, &image);
         return;
     }
-    PROMISE(image.kernel_size > BZIMAGE_ENTRY_64 && image.kernel_size <= image.init_size);
-    PROMISE(image.setup_size + image.kernel_size <= file_size);
-    PROMISE(image.header_size <= sizeof(image.header));
-    if (linux_place(&guest, &image, &layout, &diag)) {
-        check_layout(&guest, &image, &layout);
+    PROMISE(diag.message[0] != '\0' && strlen(diag.message) + 1 < sizeof(diag.message));
+}
+
+static void try_kinds(const uint8_t *data, size_t size)
+{
+    static const char text[4096] = "text";
+    struct cursor at = cursor_over(data + size - 8, 8);
+    struct image_guest guest = {
+        .hole_start = GIB(3),
+        .hole_end = GIB(4),
+        .rsdp = gpa(MAP_ACPI_START),
+        .kernel = {(uint64_t)(uintptr_t)data, size - 8},
+        .memory = (uint64_t)(cursor_u16(&at) + 32) * PAGE_2M,
+        .cmdline = {text, cursor_u16(&at) % sizeof(text)},
+        .load = gpa((uint64_t)cursor_u16(&at) << 10),
+    };
+    uint32_t choice = cursor_u16(&at);
+    enum image_kind kind;
+
+    guest.module_count = choice % 3;
+    for (uint32_t i = 0; i < guest.module_count; i++) {
+        guest.modules[i].file = (struct image_file){GIB(64) * (i + 1), (uint64_t)choice << 8};
+        guest.modules[i].args = guest.cmdline;
+    }
+    guest.entry = gpa(guest.load.raw + choice % 512);
+    guest.entry_bits = guest.entry.raw < MIB(1) ? 16 : choice % 2 ? 32 : 64;
+    (void)image_multiboot_version(&guest.kernel);
+    if (image_recognise(&guest.kernel, &kind, &diag)) {
+        PROMISE(kind != IMAGE_FLAT);
+        (void)image_kind_name(kind);
+    }
+    for (kind = IMAGE_LINUX; kind <= IMAGE_FLAT; kind++) {
+        try_kind(&guest, kind);
     }
 }
 
@@ -114,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     try_elf(data, size);
     if (size >= 8) {
-        try_bzimage(data, size);
+        try_kinds(data, size);
     }
     return 0;
 }

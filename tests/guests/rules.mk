@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Guests for the system tests. Included by the root Makefile, which sets BUILD, CC, NASM, COMMON, Q and
 # ASM_NEEDS.
-# Makes $(BUILD)/guests/attacker.bin.
+# Makes $(BUILD)/guests/attacker.bin, witness and kinds.*.
 
 ATTACKER_SRCS := $(sort $(wildcard tests/guests/attacker/*.c)) kernel/lib/fmt.c kernel/lib/mem.c \
                  kernel/lib/text.c kernel/vm/stats.c
@@ -48,3 +48,36 @@ $(BUILD)/guests/witness: $(WITNESS_SRCS) $(wildcard tests/guests/witness/*.h)
 	$(Q)$(CC) $(COMMON) -O2 -D_DEFAULT_SOURCE -static -s -o $@ $(WITNESS_SRCS)
 
 guests: $(BUILD)/guests/witness
+
+# ---- kinds: one guest, an image of each kind, $(BUILD)/guests/kinds.* ----------------------------
+KINDS      := pvh multiboot aout multiboot2 flat16 flat32 flat64
+KINDS_SRCS := $(sort $(wildcard tests/guests/kinds/*.c)) kernel/lib/fmt.c kernel/lib/mem.c \
+              kernel/lib/text.c
+KINDS_OBJS := $(KINDS_SRCS:%.c=$(BUILD)/guests/%.o)
+
+# Real mode reaches the first MiB alone.
+KINDS_BASE        = 0x100000
+KINDS_BASE_flat16 = 0x20000
+
+$(BUILD)/guests/kinds/%.o: tests/guests/kinds/entry.asm
+	@mkdir -p $(@D)
+	$(Q)$(NASM) -f elf64 -DKIND=$(shell echo $* | tr a-z A-Z) $< -o $@
+
+$(BUILD)/guests/kinds/%.elf: $(BUILD)/guests/kinds/%.o $(KINDS_OBJS) tests/guests/kinds/kinds.ld
+	$(Q)ld -nostdlib -static -z noexecstack -z max-page-size=4096 --gc-sections \
+	   --no-warn-rwx-segments --defsym=image_base=$(or $(KINDS_BASE_$*),$(KINDS_BASE)) \
+	   -T tests/guests/kinds/kinds.ld -o $@ $< $(KINDS_OBJS)
+
+# 64-bit ELF as linked, 32-bit ELF, and bytes.
+$(BUILD)/guests/kinds.pvh $(BUILD)/guests/kinds.multiboot2: $(BUILD)/guests/kinds.%: \
+    $(BUILD)/guests/kinds/%.elf
+	$(Q)cp $< $@
+
+$(BUILD)/guests/kinds.multiboot: $(BUILD)/guests/kinds/multiboot.elf
+	$(Q)objcopy -O elf32-i386 $< $@
+
+$(addprefix $(BUILD)/guests/kinds.,aout flat16 flat32 flat64): $(BUILD)/guests/kinds.%: \
+    $(BUILD)/guests/kinds/%.elf
+	$(Q)objcopy -O binary $< $@
+
+guests: $(KINDS:%=$(BUILD)/guests/kinds.%)

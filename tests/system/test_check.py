@@ -71,6 +71,7 @@ def refusal(folder, text):
 
 
 GUEST = "[guest web]\nmemory = 512M\nkernel = vmlinuz\n"
+FLAT = "[guest blob]\nmemory = 64M\nkind = flat\nkernel = flat.bin\n"
 TWO = GUEST + "initrd = initrd.gz\n[guest rt]\nmemory = 64M\nkernel = vmlinuz\n"
 
 
@@ -147,8 +148,39 @@ def test_file_in_a_folder_beside_the_config(folder):
         ),
         (
             "[guest web]\nmemory = 512M\nkernel = initrd.gz\n",
-            'CONF:3:10: kernel "initrd.gz": not a Linux kernel (bzImage): its header is missing\n'
+            'CONF:3:10: kernel "initrd.gz": not a kernel that is known: no Linux bzImage, no ELF file '
+            "with a PVH note, no multiboot header\n"
+            "  hint: what has no header starts with kind = flat, load = and entry =\n",
+        ),
+        (
+            "[guest web]\nmemory = 512M\nkind = linux\nkernel = initrd.gz\n",
+            'CONF:4:10: kernel "initrd.gz": not a Linux kernel (bzImage): its header is missing\n'
             "  hint: take the file that distributions call vmlinuz or bzImage\n",
+        ),
+        (
+            "[guest mb]\nmemory = 64M\nkind = pvh\nkernel = kernel.mb\n",
+            'CONF:4:10: kernel "kernel.mb": not an ELF file, as kernels with a PVH note are\n',
+        ),
+        (
+            GUEST + "module = initrd.gz\n",
+            'CONF:4:10: guest "web": a Linux kernel takes an initrd, no modules\n'
+            "  hint: write initrd = initrd.gz\n",
+        ),
+        (
+            "[guest mb]\nmemory = 64M\nkernel = kernel.mb\ninitrd = initrd.gz\n",
+            'CONF:4:10: guest "mb": a multiboot kernel takes modules, no initrd\n'
+            "  hint: write module = initrd.gz\n",
+        ),
+        (
+            FLAT + "load = 0x4000000\n",
+            'CONF:5:8: guest "blob": the kernel goes to 0x4000000..0x4000001, where the guest has no '
+            "memory\n  hint: its memory below 4G ends at 0x4000000\n",
+        ),
+        (
+            FLAT + "load = 0x9ffff\nentry = 0xa0000 16\n",
+            'CONF:6:9: guest "blob": entry 0xa0000 does not lie in the kernel\'s 1 bytes from 0x9ffff '
+            "on\n"
+            "  hint: entry is an address in the guest's memory, not in the file\n",
         ),
         (
             GUEST + "initrd = bulkhead.conf\n",

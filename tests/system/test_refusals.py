@@ -74,9 +74,9 @@ CASES = {
     ),
     "no-kernel": (
         GUEST.replace("attacker.bin", "initrd.gz"),
-        'bulkhead.conf:3:10: kernel "initrd.gz": not a Linux kernel (bzImage): its '
-        "header is missing\n"
-        "  hint: take the file that distributions call vmlinuz or bzImage",
+        'bulkhead.conf:3:10: kernel "initrd.gz": not a kernel that is known: no Linux bzImage, no ELF '
+        "file with a PVH note, no multiboot header\n"
+        "  hint: what has no header starts with kind = flat, load = and entry =",
     ),
     "empty-file": (
         GUEST.replace("attacker.bin", "empty.bin"),

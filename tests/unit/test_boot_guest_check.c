@@ -49,6 +49,7 @@ struct check_case {
     const char *message; /* NULL: fine */
     const char *hint;
     uint32_t line;
+    enum config_kind kind;
     uint64_t memory;
     uint64_t initrd;
     uint32_t cmdline_max;
@@ -62,6 +63,7 @@ static const struct check_case cases[] = {
      .cmdline_max = 2047,
      .not_a_kernel = true,
      .line = 3,
+     .kind = KIND_LINUX,
      .message = "kernel \"vmlinuz\": not a Linux kernel (bzImage): its header is missing",
      .hint = "take the file that distributions call vmlinuz or bzImage"},
     {.memory = MIB(48),
@@ -85,17 +87,25 @@ static const struct check_case cases[] = {
 
 static void run_case(const struct check_case *c)
 {
-    struct bzimage image;
-    uint8_t head[BZIMAGE_HEAD_SIZE];
+    static struct config config;
+    static uint8_t file[MIB(4) + 1024];
+    static uint8_t data[IMAGE_DATA_SIZE];
+    struct image image;
+    size_t used;
     struct config_guest guest = web;
     struct diag diag = {0};
 
-    make_head(head, c->cmdline_max);
+    make_head(file, c->cmdline_max);
     if (c->not_a_kernel)
-        head[0x202] = 0;
+        file[0x202] = 0;
+    guest.kind = c->kind;
     guest.memory = c->memory;
-    struct guest_files files = {head, sizeof(head), MIB(4) + 1024, c->initrd};
-    assert_int_equal(guest_check(&guest, &files, &image, &diag), c->message == NULL);
+    if (c->initrd == 0)
+        guest.initrd.start = NULL;
+    struct guest_files files = {.kernel = {(uint64_t)(uintptr_t)file, sizeof(file)},
+                                .modules = {{0, c->initrd}}};
+    assert_int_equal(guest_check(&config, &guest, &files, data, &image, &used, &diag),
+                     c->message == NULL);
     if (!c->message)
         return;
     assert_string_equal(diag.message, c->message);

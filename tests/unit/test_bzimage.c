@@ -113,16 +113,37 @@ static void test_not_for_us(void **state)
     refused("not a Linux kernel (bzImage): its header is missing");
     assert_string_equal(diag.hint, "take the file that distributions call vmlinuz or bzImage");
     good_file();
-    put(head, 0x206, 0x20b, 2);
-    refused("the kernel speaks boot protocol 2.11, but 2.12 is the oldest that works");
-    assert_string_equal(diag.hint, "take a 64-bit Linux kernel, 3.8 or newer");
+    put(head, 0x206, 0x205, 2);
+    refused("the kernel speaks boot protocol 2.05, but 2.06 is the oldest that works");
+    assert_string_equal(diag.hint, "take a Linux kernel of version 2.6.22 or newer");
     good_file();
     put(head, 0x211, 0, 1);
     refused("the kernel is a zImage, which loads below 1 MiB, not a bzImage");
+}
+
+/* As memtest86+, a 32-bit kernel and iPXE have them. */
+static void test_entry_modes(void **state)
+{
+    (void)state;
     good_file();
+    assert_true(parse());
+    assert_int_equal(image.entry_bits, 64);
     put(head, 0x236, 0x7e, 2);
-    refused("the kernel has no 64-bit entry point");
-    assert_string_equal(diag.hint, "take a kernel that was built for x86-64 (amd64)");
+    assert_true(parse());
+    assert_int_equal(image.entry_bits, 32);
+    assert_int_equal(image.pref_address, 0x1000000);
+    put(head, 0x214, 0, 4);
+    assert_true(parse());
+    assert_int_equal(image.entry_bits, 16);
+    good_file();
+    put(head, 0x206, 0x209, 2); /* neither xloadflags nor pref_address mean anything */
+    put(head, 0x201, 0x3a, 1);
+    assert_true(parse());
+    assert_int_equal(image.entry_bits, 32);
+    assert_int_equal(image.pref_address, MIB(1));
+    assert_int_equal(image.init_size, 14164480);
+    put(head, 0x201, 0x39, 1);
+    refused("the kernel's header ends at 0x23b instead of between 0x23c and 0x290");
 }
 
 static void test_cut_off(void **state)
@@ -184,7 +205,7 @@ int main(void)
         cmocka_unit_test(test_good_file),      cmocka_unit_test(test_recognition),
         cmocka_unit_test(test_every_length),   cmocka_unit_test(test_old_forms),
         cmocka_unit_test(test_not_for_us),     cmocka_unit_test(test_cut_off),
-        cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_contradictions), cmocka_unit_test(test_entry_modes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

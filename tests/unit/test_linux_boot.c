@@ -11,10 +11,12 @@
 #include <string.h>
 
 #include "kernel/image/linux_boot.h"
+#include "kernel/image/linux_real.h"
+#include "kernel/image/paging.h"
 #include "tests/unit/bzimage_world.h"
 
 static struct bzimage image;
-static struct linux_guest guest;
+static struct image_guest guest;
 static struct linux_layout layout;
 static struct diag diag;
 
@@ -24,12 +26,13 @@ static void good_guest(void)
 
     good_head(head);
     assert_true(bzimage_parse(head, sizeof(head), GOOD_FILE_SIZE, &image, &diag));
-    guest = (struct linux_guest){
+    guest = (struct image_guest){
         .memory = MIB(512),
         .hole_start = GIB(3),
         .hole_end = GIB(4),
-        .initrd_size = 1031552,
-        .cmdline_length = 13,
+        .module_count = 1,
+        .modules = {{.file = {0, 1031552}}},
+        .cmdline = {"console=ttyS0", 13},
         .rsdp = gpa(0xe0000),
     };
     memset(&diag, 0x5a, sizeof(diag));
@@ -42,6 +45,16 @@ static void refused(const char *message, const char *hint)
     assert_string_equal(diag.hint, hint);
 }
 
+static uint64_t get(const uint8_t *page, size_t offset, size_t size)
+{
+    uint64_t value = 0;
+
+    for (size_t i = size; i-- > 0;) {
+        value = value << 8 | page[offset + i];
+    }
+    return value;
+}
+
 static void test_layout(void **state)
 {
     (void)state;
@@ -52,10 +65,101 @@ static void test_layout(void **state)
     /* 1031552 bytes are 251.8 pages. */
     assert_int_equal(layout.initrd.raw, MIB(512) - 252 * 4096);
     assert_int_equal(layout.boot_params.raw, 0x10000);
-    assert_int_equal(layout.cmdline.raw, 0x11000);
-    assert_int_equal(layout.gdt.raw, 0x12000);
+    assert_int_equal(layout.cmdline.raw, 0x11020);
+    assert_int_equal(layout.gdt.raw, 0x11000);
     assert_int_equal(layout.page_tables.raw, 0x13000);
     assert_int_equal(layout.stack.raw, 0x10000);
+}
+
+/* What is made of it all: pieces and registers. */
+static void test_make(void **state)
+{
+    uint8_t *bytes = malloc(IMAGE_DATA_SIZE);
+    struct data data = {.bytes = bytes, .size = IMAGE_DATA_SIZE};
+    struct image made = {.kind = IMAGE_LINUX};
+
+    (void)state;
+    good_guest();
+    guest.kernel = (struct image_file){GIB(1), GOOD_FILE_SIZE};
+    guest.modules[0].file.address = GIB(2);
+    assert_true(linux_make(&guest, &image, &made, &data, &diag));
+    assert_int_equal(made.piece_count, 3);
+    assert_int_equal(made.pieces[0].from, GIB(1) + 40 * 512);
+    assert_int_equal(made.pieces[0].size, 14164480);
+    assert_int_equal(made.pieces[0].to.raw, MIB(16));
+    assert_int_equal(made.pieces[1].from, GIB(2));
+    assert_int_equal(made.pieces[1].size, 1031552);
+    assert_int_equal(made.pieces[1].to.raw, MIB(512) - 252 * 4096);
+    assert_ptr_equal(made.pieces[2].from, bytes);
+    assert_int_equal(made.pieces[2].size, 4096 + 32 + 14);
+    assert_int_equal(made.pieces[2].to.raw, 0x10000);
+    assert_string_equal((char *)bytes + 0x1020, "console=ttyS0");
+    assert_int_equal(made.entry.bits, 64);
+    assert_int_equal(made.entry.ip, MIB(16) + 0x200);
+    assert_int_equal(made.entry.sp, 0x10000);
+    assert_int_equal(made.entry.esi, 0x10000);
+    assert_int_equal(made.entry.page_tables.raw, 0x13000);
+    assert_int_equal(made.entry.gdt.raw, 0x11000);
+    assert_int_equal(made.entry.gdt_limit, 31);
+    assert_int_equal(made.entry.code_selector, 0x10);
+    assert_int_equal(made.entry.data_selector, 0x18);
+
+    image.entry_bits = 32;
+    data.used = 0;
+    made.piece_count = 0;
+    assert_true(linux_make(&guest, &image, &made, &data, &diag));
+    assert_int_equal(made.entry.bits, 32);
+    assert_int_equal(made.entry.ip, MIB(16));
+    assert_int_equal(made.entry.page_tables.raw, 0);
+    free(bytes);
+}
+
+/* One that begins in real mode: header between the halves of its first part, BIOS, command line. */
+static void test_make_real(void **state)
+{
+    uint8_t *bytes = malloc(IMAGE_DATA_SIZE);
+    struct data data = {.bytes = bytes, .size = IMAGE_DATA_SIZE};
+    struct image made = {.kind = IMAGE_LINUX};
+
+    (void)state;
+    good_guest();
+    guest.kernel = (struct image_file){GIB(1), GOOD_FILE_SIZE};
+    guest.modules[0].file.address = GIB(2);
+    image.entry_bits = 16;
+    assert_true(linux_real_make(&guest, &image, &made, &data, &diag));
+    assert_int_equal(made.piece_count, 7);
+    assert_int_equal(made.pieces[0].size, 0x1f1);
+    assert_int_equal(made.pieces[0].to.raw, 0x10000);
+    assert_int_equal(made.pieces[1].from, GIB(1) + 0x26c);
+    assert_int_equal(made.pieces[1].to.raw, 0x1026c);
+    assert_int_equal(made.pieces[1].size, 40 * 512 - 0x26c);
+    assert_int_equal(made.pieces[2].to.raw, MIB(16));
+    assert_int_equal(made.pieces[4].to.raw, 0x101f1);
+    assert_int_equal(get(bytes, 0x210 - 0x1f1, 1), 0xff);
+    assert_int_equal(get(bytes, 0x211 - 0x1f1, 1), 0xa1);
+    assert_int_equal(get(bytes, 0x218 - 0x1f1, 4), 0x1ff04000);
+    assert_int_equal(get(bytes, 0x21c - 0x1f1, 4), 1031552);
+    assert_int_equal(get(bytes, 0x224 - 0x1f1, 2), 0xce00);
+    assert_int_equal(get(bytes, 0x228 - 0x1f1, 4), 0x1e000);
+    assert_int_equal(made.pieces[5].to.raw, 0x1e000);
+    assert_string_equal((const char *)(uintptr_t)made.pieces[5].from, "console=ttyS0");
+    const struct image_piece *bios = &made.pieces[6];
+    assert_int_equal(bios->to.raw, 0xf8000);
+    const uint8_t *facts = (const uint8_t *)(uintptr_t)bios->from + bios->size - 5 * 20 - 8;
+    assert_int_equal(get(facts, 0, 2), 15 * 1024);
+    assert_int_equal(get(facts, 2, 2), (512 - 16) * 16);
+    assert_int_equal(get(facts, 4, 4), 5);
+    assert_int_equal(get(facts, 8 + 4 * 20, 8), MIB(1));
+    assert_int_equal(made.entry.bits, 16);
+    assert_int_equal(made.entry.code_selector, 0xf000);
+    assert_int_equal(made.entry.ip, 0x8000);
+    assert_int_equal(made.entry.data_selector, 0x1000);
+    assert_int_equal(made.entry.sp, 0xe000);
+    image.setup_size = 0x8200;
+    assert_false(linux_real_make(&guest, &image, &made, &data, &diag));
+    assert_string_equal(diag.message,
+                        "the kernel's real-mode part has 33280 bytes, more than 32768");
+    free(bytes);
 }
 
 static void test_initrd_stays_below(void **state)
@@ -63,13 +167,13 @@ static void test_initrd_stays_below(void **state)
     (void)state;
     good_guest();
     guest.memory = GIB(8);
-    guest.initrd_size = 4096;
+    guest.modules[0].file.size = 4096;
     assert_true(linux_place(&guest, &image, &layout, &diag));
     assert_int_equal(layout.initrd.raw, GIB(2) - 4096); /* initrd_addr_max */
     image.initrd_max = UINT32_MAX;
     assert_true(linux_place(&guest, &image, &layout, &diag));
     assert_int_equal(layout.initrd.raw, GIB(3) - 4096); /* the hole */
-    guest.initrd_size = 0;
+    guest.modules[0].file.size = 0;
     assert_true(linux_place(&guest, &image, &layout, &diag));
     assert_int_equal(layout.initrd.raw, 0);
 }
@@ -100,7 +204,7 @@ static void test_kernel_placement(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         good_guest();
-        guest.initrd_size = 0;
+        guest.modules[0].file.size = 0;
         guest.memory = cases[i].memory;
         image.pref_address = cases[i].pref;
         image.alignment = cases[i].alignment;
@@ -125,19 +229,19 @@ static void test_too_small(void **state)
             "give the guest more memory");
     good_guest();
     guest.memory = MIB(68);
-    guest.initrd_size = MIB(1) + 1;
+    guest.modules[0].file.size = MIB(1) + 1;
     refused("the initrd has 2 MiB, but behind the kernel there are only 0 MiB",
             "give the guest more memory or take a smaller initrd");
-    guest.initrd_size = UINT64_MAX;
+    guest.modules[0].file.size = UINT64_MAX;
     refused("the initrd has 17592186044416 MiB, but behind the kernel there are only 0 MiB",
             "give the guest more memory or take a smaller initrd");
     /* Fits by bytes, not by pages. */
     guest.memory = MIB(68);
     image.init_size = MIB(50) + 1;
-    guest.initrd_size = MIB(2) - 1;
+    guest.modules[0].file.size = MIB(2) - 1;
     refused("the initrd has 2 MiB, but behind the kernel there are only 1 MiB",
             "give the guest more memory or take a smaller initrd");
-    guest.initrd_size = MIB(2) - 4096;
+    guest.modules[0].file.size = MIB(2) - 4096;
     assert_true(linux_place(&guest, &image, &layout, &diag));
 }
 
@@ -145,23 +249,13 @@ static void test_command_line(void **state)
 {
     (void)state;
     good_guest();
-    guest.cmdline_length = 2047;
+    guest.cmdline.length = 2047;
     assert_true(linux_place(&guest, &image, &layout, &diag));
-    guest.cmdline_length = 2048;
+    guest.cmdline.length = 2048;
     refused("the command line has 2048 bytes, but the kernel takes at most 2047", "");
     image.cmdline_max = UINT32_MAX;
-    guest.cmdline_length = 4096;
+    guest.cmdline.length = 4096;
     refused("the command line has 4096 bytes, but the kernel takes at most 4095", "");
-}
-
-static uint64_t get(const uint8_t *page, size_t offset, size_t size)
-{
-    uint64_t value = 0;
-
-    for (size_t i = size; i-- > 0;) {
-        value = value << 8 | page[offset + i];
-    }
-    return value;
 }
 
 static void assert_e820(const uint8_t *page, uint32_t entry, uint64_t base, uint64_t end,
@@ -181,7 +275,7 @@ static void test_boot_params(void **state)
         uint64_t value;
     } fields[] = {
         {0x070, 8, 0xe0000},    /* acpi_rsdp_addr */
-        {0x1e8, 1, 3},          /* e820_entries */
+        {0x1e8, 1, 5},          /* e820_entries */
         {0x1ef, 1, 0},          /* sentinel */
         {0x1f1, 1, 39},         /* setup_sects, as in the file */
         {0x1fa, 2, 0xffff},     /* vid_mode */
@@ -194,7 +288,7 @@ static void test_boot_params(void **state)
         {0x218, 4, 0x1ff04000}, /* ramdisk_image */
         {0x21c, 4, 1031552},    /* ramdisk_size */
         {0x224, 2, 0},          /* heap_end_ptr */
-        {0x228, 4, 0x11000},    /* cmd_line_ptr */
+        {0x228, 4, 0x11020},    /* cmd_line_ptr */
         {0x236, 2, 0x7f},       /* xloadflags */
         {0x250, 8, 0},          /* setup_data */
         {0x260, 4, 0x3378000},  /* init_size */
@@ -211,9 +305,11 @@ static void test_boot_params(void **state)
         assert_int_equal(get(page, fields[i].offset, fields[i].size), fields[i].value);
     }
     assert_e820(page, 0, 0, 0xa0000, 1);
-    assert_e820(page, 1, 0xe0000, 0x100000, 3);
-    assert_e820(page, 2, MIB(1), MIB(512), 1);
-    assert_int_equal(get(page, 0x2d0 + 60, 8), 0);
+    assert_e820(page, 1, 0xa0000, 0xe0000, 2);
+    assert_e820(page, 2, 0xe0000, 0xf0000, 3);
+    assert_e820(page, 3, 0xf0000, 0x100000, 2);
+    assert_e820(page, 4, MIB(1), MIB(512), 1);
+    assert_int_equal(get(page, 0x2d0 + 5 * 20, 8), 0);
     free(page);
 }
 
@@ -226,35 +322,37 @@ static void test_memory_above_the_hole(void **state)
     guest.memory = GIB(5);
     assert_true(linux_place(&guest, &image, &layout, &diag));
     linux_fill_boot_params(page, &guest, &image, &layout);
-    assert_int_equal(page[0x1e8], 4);
-    assert_e820(page, 2, MIB(1), GIB(3), 1);
-    assert_e820(page, 3, GIB(4), GIB(6), 1);
+    assert_int_equal(page[0x1e8], 6);
+    assert_e820(page, 4, MIB(1), GIB(3), 1);
+    assert_e820(page, 5, GIB(4), GIB(6), 1);
     guest.memory = GIB(3); /* up to the hole and no further */
     linux_fill_boot_params(page, &guest, &image, &layout);
-    assert_int_equal(page[0x1e8], 3);
+    assert_int_equal(page[0x1e8], 5);
     free(page);
 }
 
 static void test_gdt(void **state)
 {
-    uint64_t *gdt = malloc(LINUX_GDT_ENTRIES * sizeof(*gdt));
+    uint64_t *gdt = malloc(GDT_ENTRIES * sizeof(*gdt));
 
     (void)state;
-    linux_fill_gdt(gdt);
+    gdt_fill(gdt, 64);
     assert_int_equal(gdt[0], 0);
     assert_int_equal(gdt[1], 0);
     assert_int_equal(gdt[2], 0x00af9b000000ffff);
     assert_int_equal(gdt[3], 0x00cf93000000ffff);
+    gdt_fill(gdt, 32);
+    assert_int_equal(gdt[2], 0x00cf9b000000ffff);
     free(gdt);
 }
 
 static void test_page_tables(void **state)
 {
-    uint64_t *tables = malloc(LINUX_TABLE_ENTRIES * sizeof(*tables));
+    uint64_t *tables = malloc(PAGING_ENTRIES * sizeof(*tables));
 
     (void)state;
-    memset(tables, 0x5a, LINUX_TABLE_ENTRIES * sizeof(*tables));
-    linux_fill_page_tables(tables, gpa(0x13000));
+    memset(tables, 0x5a, PAGING_ENTRIES * sizeof(*tables));
+    paging_fill(tables, gpa(0x13000));
     /* Walk them as the processor does. */
     for (uint64_t address = 0; address < GIB(4); address += MIB(2)) {
         uint64_t pml4e = tables[address >> 39];
@@ -275,6 +373,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_make),
+        cmocka_unit_test(test_make_real),
         cmocka_unit_test(test_initrd_stays_below),
         cmocka_unit_test(test_kernel_placement),
         cmocka_unit_test(test_too_small),

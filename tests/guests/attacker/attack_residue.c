@@ -5,13 +5,14 @@
 #include "arch/x86/regs/cr.h"
 #include "arch/x86/regs/msr.h"
 #include "kernel/image/linux_boot.h"
+#include "kernel/image/paging.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/mem.h"
 #include "tests/guests/attacker/attacker.h"
 #include "tests/guests/attacker/cpu.h"
 
 #define BOOT_DATA_START  0x10000 /* kernel/image/linux_boot.h */
-#define BOOT_DATA_END    (0x13000 + LINUX_TABLE_PAGES * LINUX_PAGE_SIZE)
+#define BOOT_DATA_END    (0x13000 + PAGING_PAGES * LINUX_PAGE_SIZE)
 #define APIC_BITMAP_MSRS 24 /* ISR, TMR, IRR */
 #define RAMDISK_IMAGE    0x218
 #define RAMDISK_SIZE     0x21c
