@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ports: a table says which virtual device answers (vdev/ports.h); nobody reads all ones. */
 #include "arch/cpu.h"
+#include "arch/x86/model/msr_policy.h"
 #include "kernel/acpi/guest.h"
 #include "kernel/clock.h"
 #include "kernel/terminal.h"
@@ -12,14 +13,14 @@ void ioapic_deliver(struct guest *guest, const struct vioapic_message *message)
 {
     if (!message->send)
         return;
-    if (!message->logical) {
-        lapic_send(guest, message->dest, message->vector);
-        return;
-    }
-    /* Logical destinations of an I/O APIC are 8 bits: cluster 0 of the x2APIC's. */
-    for (uint32_t id = 0; id < guest->vcpu_count && id < 8; id++)
-        if (message->dest & (1u << id))
-            lapic_send(guest, id, message->vector);
+    /* Destinations of an I/O APIC are 8 bits; logical ones lie in cluster 0 of the x2APIC's. */
+    struct ipi ipi = {
+        .delivery = message->delivery == VIOAPIC_LOWEST_PRIORITY ? APIC_LOWEST : APIC_FIXED,
+        .logical = message->logical,
+        .destination = message->dest,
+        .vector = message->vector,
+    };
+    lapic_send(guest, &ipi, NULL);
 }
 
 void uart_line_update(struct guest *guest)
@@ -75,7 +76,7 @@ static uint64_t now_seconds(void)
     return clock_at(cpu_rdtsc()).seconds;
 }
 
-uint32_t port_in(struct guest *guest, uint16_t port, int size)
+static uint32_t port_read(struct guest *guest, uint16_t port, int size)
 {
     switch (ports_find(port, size)) {
     case PORT_UART:
@@ -92,7 +93,7 @@ uint32_t port_in(struct guest *guest, uint16_t port, int size)
     return ports_all_ones(size);
 }
 
-enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t value)
+static enum stop_reason port_write(struct guest *guest, uint16_t port, int size, uint32_t value)
 {
     switch (ports_find(port, size)) {
     case PORT_UART:
@@ -118,6 +119,22 @@ enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t
         break;
     }
     return STOP_NONE;
+}
+
+uint32_t port_in(struct guest *guest, uint16_t port, int size)
+{
+    lock_take(&guest->devices);
+    uint32_t value = port_read(guest, port, size);
+    lock_release(&guest->devices);
+    return value;
+}
+
+enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t value)
+{
+    lock_take(&guest->devices);
+    enum stop_reason stop = port_write(guest, port, size, value);
+    lock_release(&guest->devices);
+    return stop;
 }
 
 struct verdict exit_io(struct vcpu *vcpu, struct vm_exit *exit)

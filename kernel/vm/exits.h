@@ -43,7 +43,12 @@ enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t
 uint64_t device_read(struct guest *guest, gpa_t at, unsigned size);
 void device_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value);
 
-/* The line of the virtual UART to the I/O APIC, and what follows from it. */
+/* The vCPU gets an NMI as soon as it can take one. On its own processor. */
+void vcpu_nmi(struct vcpu *vcpu);
+
+/*
+ * For these the caller holds guest->devices.
+ * The line of the virtual UART to the I/O APIC, and what follows from it. */
 void uart_line_update(struct guest *guest);
 /* Bytes that the console has for the virtual UART; also tells it about room in the output ring. */
 void uart_feed(struct guest *guest);

@@ -294,12 +294,13 @@ static bool ipi_without_effect(const struct ipi *ipi, uint64_t value)
     switch (ipi->delivery) {
     case APIC_FIXED:
         return ipi->vector < 16;
+    case APIC_LOWEST:
+        return ipi->vector < 16 || to_self;
     case APIC_NMI:
     case APIC_STARTUP:
         return to_self;
     case APIC_INIT:
         return to_self || deassert;
-    case APIC_LOWEST:
     case APIC_SMI:
     case APIC_RESERVED_3:
     case APIC_EXTINT:

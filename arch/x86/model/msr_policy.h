@@ -122,7 +122,7 @@ uint32_t x2apic_ldr(uint32_t id);
 
 /* An interrupt command of a guest, decoded: to whom, and what. Ids are the guest's. */
 struct ipi {
-    enum apic_delivery delivery;   /* FIXED, NMI, INIT or STARTUP */
+    enum apic_delivery delivery;   /* FIXED, LOWEST, NMI, INIT, STARTUP */
     enum apic_shorthand shorthand; /* when not TO_DESTINATION the next two mean nothing */
     bool logical;
     uint32_t destination;
@@ -131,7 +131,7 @@ struct ipi {
 };
 
 /*
- * False: reserved bits, #GP. SMI, lowest priority, remote read, and shorthands that hardware does
+ * False: reserved bits, #GP. SMI, remote read, and shorthands that hardware does
  * not allow with the delivery mode come back with `drop`.
  */
 bool icr_decode(uint64_t value, struct ipi *out);
