@@ -9,8 +9,6 @@
 #include "kernel/vm/exits.h"
 #include "kernel/vm/guest.h"
 
-#define CLUSTER 16 /* ids that a logical destination can name together */
-
 /* The LVT registers that exit, in the order of vlapic.lvt. */
 static const uint32_t lvt_msrs[LAPIC_LVT_COUNT] = {
     MSR_X2APIC_LVT_CMCI,  MSR_X2APIC_LVT_THERMAL, MSR_X2APIC_LVT_PERF,
@@ -75,18 +73,6 @@ static bool lvt_write_msr(uint64_t *slot, uint32_t msr, uint64_t value)
     return true;
 }
 
-/* The ids among which those that `ipi` means are: no need to look at all of a large guest. */
-static uint32_t first_meant(const struct ipi *ipi, uint32_t *end)
-{
-    if (ipi->shorthand != APIC_TO_DESTINATION || ipi->destination == APIC_BROADCAST)
-        return 0;
-    uint32_t first = ipi->logical ? (ipi->destination >> 16) * CLUSTER : ipi->destination;
-    uint32_t size = ipi->logical ? CLUSTER : 1;
-    if (first<*end && * end - first> size)
-        *end = first + size;
-    return first;
-}
-
 /* True: it takes what was sent. */
 static bool ipi_deliver(struct vcpu *self, struct vcpu *to, const struct ipi *ipi)
 {
@@ -119,8 +105,9 @@ static bool ipi_deliver(struct vcpu *self, struct vcpu *to, const struct ipi *ip
 
 void lapic_send(struct guest *guest, const struct ipi *ipi, struct vcpu *self)
 {
-    uint32_t end = guest->vcpu_count, self_id = self ? self->id : end;
-    for (uint32_t i = first_meant(ipi, &end); i < end; i++)
+    struct ipi_range range = ipi_range(ipi, guest->vcpu_count);
+    uint32_t self_id = self ? self->id : guest->vcpu_count;
+    for (uint32_t i = range.first; i < range.end; i++)
         if (ipi_matches(ipi, i, self_id) && ipi_deliver(self, &guest->vcpus[i], ipi) &&
             ipi->delivery == APIC_LOWEST)
             break;

@@ -83,17 +83,20 @@ def test_nmi_reaches_all(quartet):
     assert sum(after) - sum(before) >= CPUS - 1
 
 
-@pytest.mark.parametrize("how", ["idle", "busy"])
-def test_no_exits(quartet, how):
-    """Each processor for itself, while the others sleep."""
+@pytest.mark.parametrize("how, per_second", [("idle", 3), ("busy", 30)])
+def test_no_exits_but_for_ipis(quartet, how, per_second):
+    """Each processor for itself. A stock kernel wakes an idle neighbour about once a second, and
+    asks it ten times a second for help while it computes."""
     for cpu in range(CPUS):
-        line = quartet.shell(MANY, f"sleep 1; taskset -c {cpu} witness exits {how} 5", 2 * STEP)
-        assert facts(line[line.index("seconds") :])["total"] == 0, line
+        line = quartet.shell(MANY, f"sleep 1; taskset -c {cpu} witness exits {how} 5")
+        found = facts(line[line.index("seconds") :])
+        assert found["total"] == found["msr"] <= per_second * found["seconds"], line
 
 
 def test_offline_and_online(quartet):
     """A processor is given up and comes back, again and again: HLT, then INIT and SIPI."""
     online = "/sys/devices/system/cpu/cpu{}/online"
+    quartet.shell(MANY, "dmesg -c > /dev/null")
     for cpu in (1, 2, 1, 1):
         quartet.shell(MANY, f"echo 0 > {online.format(cpu)}")
         assert quartet.shell(MANY, "nproc") == str(CPUS - 1)
@@ -102,7 +105,7 @@ def test_offline_and_online(quartet):
             f"{CPUS}\n2"
         )
     quartet.shell(MANY, "witness threads 10")
-    counts = quartet.shell(MANY, "dmesg | grep -ciE 'bug:|oops|call trace|unhandled|lockup'", 1)
+    counts = quartet.shell(MANY, "dmesg | grep -ciE 'bug:|oops|call trace|unhandled|lockup'", status=1)
     assert counts == "0"
 
 
@@ -120,14 +123,19 @@ def test_console_interrupt_goes_where_it_is_sent(quartet):
         assert moved[cpu] > 0 and sum(moved) == moved[cpu], (cpu, moved)
 
 
+def type_all_shown(machine, guest, keys):
+    machine.select(guest)
+    machine.select_all()
+    machine.send(keys)
+
+
 def ends(quartet, command, reason, crash=None):
     """`many` ends by that command while `one` counts ticks; it comes back, and `one` lost none."""
     khz = re.search(r"^bulkhead\| TSC (\d+) kHz", quartet.text(), re.M)[1]
     starts = len(re.findall(r"^bulkhead\| guest many: start \d+ at tsc", quartet.text(), re.M))
-    quartet.shell(ONE, f"(sleep 1000 | witness watch 16 5000 {khz} > /tmp/watch; true) & sleep 1")
-    quartet.select(MANY)
-    quartet.select_all()
-    quartet.send(command + "\r")
+    type_all_shown(quartet, ONE, f"witness watch 16 5000 {khz}\r")
+    quartet.expect(r"^one\| witness: watching\n")
+    type_all_shown(quartet, MANY, command + "\r")
     if crash:
         quartet.expect(rf"^bulkhead\| crash guest=many {crash} ")
     quartet.expect(rf"^bulkhead\| guest many: {reason} after \d+ ms\n", 2 * STEP)
@@ -136,9 +144,10 @@ def ends(quartet, command, reason, crash=None):
     quartet.expect(rf"^bulkhead\| guest many: start {starts + 1} at tsc \d+\n")
     quartet.shells("many", timeout=SLOW * BOOT)
     assert quartet.shell(MANY, "nproc") == str(CPUS)
-    quartet.shell(ONE, "killall sleep; sleep 1")
-    found = facts(quartet.shell(ONE, "grep expected= /tmp/watch"))
-    assert found["lost"] == 0 and found["woken"] == found["expected"] and found["changed"] == 0
+    type_all_shown(quartet, ONE, "\r")
+    found = facts(quartet.expect(r"^one\| witness: (expected=.*)\n")[1])
+    assert found["lost"] == 0 and found["woken"] == found["expected"], found
+    assert found["changed"] == 0, found
 
 
 def test_reboot(quartet):
@@ -166,13 +175,10 @@ def test_triple_fault(quartet):
 
 
 def test_power_off(quartet):
-    quartet.select(MANY)
-    quartet.select_all()
-    quartet.send("poweroff -f\r")
+    type_all_shown(quartet, MANY, "poweroff -f\r")
     quartet.expect(r"^bulkhead\| guest many: power-off after \d+ ms\n")
     # The processor that was many's first still looks after the console.
     assert quartet.shell(ONE, "hostname") == "one"
-    quartet.select_all()
-    quartet.send("poweroff -f\r")
+    type_all_shown(quartet, ONE, "poweroff -f\r")
     quartet.expect(r"^bulkhead\| all guests are off: powering off\n")
     assert quartet.wait() == 0

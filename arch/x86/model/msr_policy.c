@@ -344,6 +344,22 @@ bool ipi_matches(const struct ipi *ipi, uint32_t id, uint32_t self)
     return ipi->destination >> 16 == ldr >> 16 && (ipi->destination & ldr & 0xffff) != 0;
 }
 
+#define CLUSTER_IDS 16
+
+struct ipi_range ipi_range(const struct ipi *ipi, uint32_t count)
+{
+    if (ipi->shorthand != APIC_TO_DESTINATION || ipi->destination == APIC_BROADCAST)
+        return (struct ipi_range){0, count};
+    uint32_t first = ipi->destination, size = 1;
+    if (ipi->logical) {
+        first = (ipi->destination >> 16) * CLUSTER_IDS;
+        size = CLUSTER_IDS;
+    }
+    if (first >= count)
+        return (struct ipi_range){count, count};
+    return (struct ipi_range){first, count - first < size ? count : first + size};
+}
+
 bool lvt_write(uint32_t msr, uint64_t value, uint32_t *shadow, uint32_t *real)
 {
     uint64_t valid = LVT_VECTOR | LVT_STATUS | LVT_MASKED;

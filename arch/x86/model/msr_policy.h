@@ -131,13 +131,20 @@ struct ipi {
 };
 
 /*
- * False: reserved bits, #GP. SMI, remote read, and shorthands that hardware does
- * not allow with the delivery mode come back with `drop`.
+ * False: reserved bits, #GP. SMI, remote read, and shorthands that hardware does not allow with the
+ * delivery mode come back with `drop`.
  */
 bool icr_decode(uint64_t value, struct ipi *out);
 
 /* Is x2APIC id `id` addressed by `ipi` sent by `self`? */
 bool ipi_matches(const struct ipi *ipi, uint32_t id, uint32_t self);
+
+/* Of the ids below `count`, those outside this range are not addressed: a large guest is not looked
+ * through for each IPI. */
+struct ipi_range {
+    uint32_t first, end;
+};
+struct ipi_range ipi_range(const struct ipi *ipi, uint32_t count);
 
 /*
  * A write to an LVT entry that exits (CMCI, THERMAL, PERF, LINT0, LINT1, ERROR). False: reserved
