@@ -151,6 +151,7 @@ enum stop_reason {
     STOP_BAD_STATE, /* VM entry refused */
     STOP_FORBIDDEN, /* did what cannot be emulated */
     STOP_MACHINE_CHECK,
+    STOP_INIT, /* not the guest's end: INIT, this vCPU waits for a SIPI again */
 };
 
 struct verdict {

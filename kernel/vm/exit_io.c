@@ -4,7 +4,7 @@
 #include "kernel/vm/emulate.h"
 #include "kernel/vm/platform.h"
 
-uint32_t port_in(struct guest *guest, uint16_t port, int size)
+static uint32_t port_read(struct guest *guest, uint16_t port, int size)
 {
     uint32_t value = vplatform_port_read(&guest->platform, port, size, platform_now(guest));
     if (ring_count(&guest->input) > 0)
@@ -13,7 +13,7 @@ uint32_t port_in(struct guest *guest, uint16_t port, int size)
     return value;
 }
 
-enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t value)
+static enum stop_reason port_write(struct guest *guest, uint16_t port, int size, uint32_t value)
 {
     switch (vplatform_port_write(&guest->platform, port, size, value, platform_now(guest))) {
     case PLATFORM_OUTPUT:
@@ -30,6 +30,22 @@ enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t
     }
     platform_outputs(guest);
     return STOP_NONE;
+}
+
+uint32_t port_in(struct guest *guest, uint16_t port, int size)
+{
+    lock_take(&guest->devices);
+    uint32_t value = port_read(guest, port, size);
+    lock_release(&guest->devices);
+    return value;
+}
+
+enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t value)
+{
+    lock_take(&guest->devices);
+    enum stop_reason stop = port_write(guest, port, size, value);
+    lock_release(&guest->devices);
+    return stop;
 }
 
 struct verdict exit_io(struct vcpu *vcpu, struct vm_exit *exit)

@@ -8,15 +8,19 @@
 
 uint64_t device_read(struct guest *guest, gpa_t at, unsigned size)
 {
+    lock_take(&guest->devices);
     uint64_t value = vplatform_memory_read(&guest->platform, at, size, platform_now(guest));
     platform_outputs(guest);
+    lock_release(&guest->devices);
     return value;
 }
 
 void device_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value)
 {
+    lock_take(&guest->devices);
     vplatform_memory_write(&guest->platform, at, size, value, platform_now(guest));
     platform_outputs(guest);
+    lock_release(&guest->devices);
 }
 
 struct verdict exit_memory(struct vcpu *vcpu, struct vm_exit *exit)

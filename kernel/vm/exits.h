@@ -43,4 +43,7 @@ enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t
 uint64_t device_read(struct guest *guest, gpa_t at, unsigned size);
 void device_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value);
 
+/* The vCPU gets an NMI as soon as it can take one. On its own processor. */
+void vcpu_nmi(struct vcpu *vcpu);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest and its vCPUs. All of it is set up before launch; afterwards a guest's fields are written
- * by the processors that run its vCPUs alone. Others reach it through the rings and the mailbox.
+ * A guest and its vCPUs. All of it is set up before launch; afterwards a vCPU's fields are written
+ * by its own processor, the guest's by that of vCPU 0 while the guest is off, and the devices' by
+ * who holds their lock. Others reach them through the rings and the mailboxes.
  */
 #ifndef BULKHEAD_KERNEL_VM_GUEST_H
 #define BULKHEAD_KERNEL_VM_GUEST_H
@@ -12,29 +13,28 @@
 #include "arch/x86/model/cpuid_policy.h"
 #include "boot/handoff.h"
 #include "kernel/lib/ring.h"
+#include "kernel/lock.h"
 #include "kernel/plan/plan.h"
 #include "kernel/vdev/vplatform.h"
 #include "kernel/vm/lapic.h"
+#include "kernel/vm/mail.h"
 #include "kernel/vm/stats.h"
 
 #define GUEST_INPUT_BYTES  256
 #define GUEST_OUTPUT_BYTES 32768 /* a whole noisy boot: the serial port takes seconds for it */
 
-/* Letters to a vCPU; each is a bit, so a letter sent twice arrives once. */
-enum mail {
-    MAIL_INPUT = 1 << 0, /* bytes for the virtual UART, or room in its output ring */
-    MAIL_TIMER = 1 << 1, /* vplatform_advance() is due */
-};
+enum vcpu_state { VCPU_PARKED, VCPU_WAITING, VCPU_STARTED }; /* processors.h has the picture */
 
 struct vcpu {
     struct virt_vcpu virt;
     struct guest *guest;
     uint32_t id; /* within the guest, also its virtual APIC id */
     struct cpu *cpu;
-    _Atomic uint32_t mail; /* enum mail, set by any processor, together with an NMI */
-    bool nmi_pending;      /* an NMI for the guest, waiting for its window */
-    bool intr_pending;     /* the guest's 8259s have an interrupt; only vCPU 0 takes those */
-    bool intr_window;      /* it waits for its window */
+    _Atomic uint32_t mail;     /* enum mail, set by any processor, together with an NMI */
+    _Atomic uint32_t state;    /* enum vcpu_state */
+    bool nmi_pending;          /* an NMI for the guest, waiting for its window */
+    _Atomic bool intr_pending; /* the guest's 8259s have an interrupt; only vCPU 0 takes those */
+    bool intr_window;          /* it waits for its window */
     struct vlapic lapic;
     uint64_t mtrr_def_type;
     uint64_t kvm_system_time; /* what the guest wrote to MSR_KVM_SYSTEM_TIME */
@@ -61,11 +61,13 @@ struct guest {
     struct vcpu *vcpus;
 
     _Atomic uint32_t state;  /* enum guest_state */
+    _Atomic uint32_t stop;   /* enum stop_reason: why all vCPUs are to leave the guest */
     uint32_t starts;         /* how often it was started */
     uint32_t crashes_in_row; /* quick ones, for the back-off */
     uint64_t started_tsc;
     uint64_t launched_tsc; /* of the very first start */
 
+    struct lock devices; /* over the virtual devices, the input's end and the output's beginning */
     struct vplatform platform;
     struct ring input;        /* console to virtual UART */
     struct ring output;       /* virtual UART to console */
@@ -91,13 +93,13 @@ struct guest_sources {
 /* Make all guests out of the plan: memory tables, vCPUs, devices. Once, before memory_seal(). */
 void guests_create(const struct guest_sources *sources);
 
-/* Send a letter: sets the bit and, when it was not set, kicks the vCPU's processor. */
+/* Send a letter: mail_add() and, when that changed something, kick the vCPU's processor. */
 void vcpu_mail(struct vcpu *vcpu, uint32_t letter);
 
 /* Look after what an NMI meant, if there was one, while no guest runs on this processor. */
 void vcpu_attend_outside(struct cpu *cpu);
 
-/* Run the vCPU until it stops. On its own processor, after virt_ops.vcpu_reset(). */
+/* Run the vCPU until it, or its guest, stops. On its own processor, after vcpu_begin(). */
 enum stop_reason vcpu_run(struct vcpu *vcpu);
 
 #endif

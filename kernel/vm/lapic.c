@@ -82,29 +82,44 @@ static bool lvt_write_msr(uint64_t *slot, uint32_t msr, uint64_t value)
     return true;
 }
 
-void lapic_send(struct guest *guest, uint32_t dest, uint8_t vector)
+/* True: it takes what was sent. */
+static bool ipi_deliver(struct vcpu *self, struct vcpu *to, const struct ipi *ipi)
 {
-    for (uint32_t i = 0; i < guest->vcpu_count; i++)
-        if (guest->vcpus[i].id == dest)
-            apic_send_fixed(guest->vcpus[i].cpu->apic_id, vector);
+    bool started = atomic_load(&to->state) == VCPU_STARTED;
+    switch (ipi->delivery) {
+    case APIC_FIXED:
+    case APIC_LOWEST:
+        if (started)
+            apic_send_fixed(to->cpu->apic_id, ipi->vector);
+        break;
+    case APIC_NMI:
+        if (to == self)
+            vcpu_nmi(to);
+        else if (started)
+            vcpu_mail(to, MAIL_NMI);
+        break;
+    case APIC_INIT:
+        vcpu_mail(to, MAIL_INIT);
+        break;
+    case APIC_STARTUP:
+        vcpu_mail(to, mail_sipi(ipi->vector));
+        break;
+    case APIC_SMI:
+    case APIC_RESERVED_3:
+    case APIC_EXTINT:
+        break;
+    }
+    return started;
 }
 
-static void nmi_send(struct vcpu *to)
+void lapic_send(struct guest *guest, const struct ipi *ipi, struct vcpu *self)
 {
-    to->nmi_pending = true;
-    rights.ops->window(&to->virt, EVENT_NMI, true);
-}
-
-/*
- * One of the guest's vCPUs gets what another (or itself) sent. INIT and STARTUP have nobody to wake
- * while guests have one vCPU; an INIT to oneself is what firmware uses for a reset.
- */
-static void ipi_deliver(struct vcpu *self, struct vcpu *to, const struct ipi *ipi)
-{
-    if (ipi->delivery == APIC_FIXED)
-        apic_send_fixed(to->cpu->apic_id, ipi->vector);
-    else if (ipi->delivery == APIC_NMI && to == self)
-        nmi_send(to);
+    struct ipi_range range = ipi_range(ipi, guest->vcpu_count);
+    uint32_t self_id = self ? self->id : guest->vcpu_count;
+    for (uint32_t i = range.first; i < range.end; i++)
+        if (ipi_matches(ipi, i, self_id) && ipi_deliver(self, &guest->vcpus[i], ipi) &&
+            ipi->delivery == APIC_LOWEST)
+            break;
 }
 
 static bool icr_write(struct vcpu *vcpu, uint64_t value)
@@ -113,12 +128,8 @@ static bool icr_write(struct vcpu *vcpu, uint64_t value)
     if (!icr_decode(value, &ipi))
         return false;
     vcpu->lapic.icr = value;
-    if (ipi.drop)
-        return true;
-    struct guest *guest = vcpu->guest;
-    for (uint32_t i = 0; i < guest->vcpu_count; i++)
-        if (ipi_matches(&ipi, guest->vcpus[i].id, vcpu->id))
-            ipi_deliver(vcpu, &guest->vcpus[i], &ipi);
+    if (!ipi.drop)
+        lapic_send(vcpu->guest, &ipi, vcpu);
     return true;
 }
 

@@ -10,6 +10,7 @@
 
 struct vcpu;
 struct guest;
+struct ipi; /* arch/x86/model/msr_policy.h */
 
 #define LAPIC_LVT_COUNT 6 /* CMCI, thermal, performance, LINT0, LINT1, error */
 
@@ -32,7 +33,11 @@ bool lapic_forward_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 /* Does LINT0 take the 8259s' interrupts? So it is after a reset, as a PC's firmware leaves it. */
 bool lapic_takes_8259(const struct vlapic *lapic);
 
-/* Deliver `vector` to the guest's vCPU with virtual APIC id `dest`; nobody there: nothing. */
-void lapic_send(struct guest *guest, uint32_t dest, uint8_t vector);
+/*
+ * Deliver to those of the guest's vCPUs whom `ipi` means: nothing leaves the partition, and fixed
+ * interrupts and NMIs reach started vCPUs alone. `self`: the sender, NULL for a device. On any
+ * processor of the guest.
+ */
+void lapic_send(struct guest *guest, const struct ipi *ipi, struct vcpu *self);
 
 #endif

@@ -3,21 +3,18 @@
 
 #include "arch/cpu.h"
 #include "arch/x86/cpu/apic.h"
-#include "arch/x86/cpu/residue.h"
 #include "arch/x86/cpu/tables.h"
 #include "arch/x86/cpu/tsc.h"
-#include "arch/x86/model/msr_policy.h"
-#include "arch/x86/regs/cr.h"
 #include "drivers/power.h"
 #include "kernel/alarm.h"
 #include "kernel/coverage.h"
-#include "kernel/lib/mem.h"
 #include "kernel/log.h"
 #include "kernel/terminal.h"
 #include "kernel/vm/crash.h"
 #include "kernel/vm/exits.h"
 #include "kernel/vm/load.h"
 #include "kernel/vm/platform.h"
+#include "kernel/vm/processors.h"
 
 /* A guest that stops this soon after its start is in a loop: each time it waits longer. */
 #define QUICK_CRASH_US    UINT64_C(5000000)
@@ -48,46 +45,16 @@ static void wait_for_ever(struct cpu *cpu)
     }
 }
 
-static void vcpu_state_reset(struct vcpu *vcpu)
-{
-    lapic_reset(&vcpu->lapic);
-    vcpu->nmi_pending = false;
-    vcpu->intr_pending = false;
-    vcpu->intr_window = false;
-    vcpu->mtrr_def_type = MSR_MTRR_DEF_TYPE_INITIAL;
-    vcpu->kvm_system_time = 0;
-    vcpu->kvm_wall_clock = 0;
-    memset(&vcpu->stats, 0, sizeof(vcpu->stats));
-}
-
-static void control_registers(struct virt_start *start)
-{
-    static const struct {
-        uint64_t cr0, cr4;
-    } modes[] = {[START_REAL] = {CR0_ET, 0},
-                 [START_PROTECTED] = {CR0_ET | CR0_PE, 0},
-                 [START_LONG] = {CR0_ET | CR0_PE | CR0_PG, CR4_PAE}};
-    start->cr0_shadow = modes[start->mode].cr0;
-    start->cr0 = start->cr0_shadow | rights.cr.cr0_one;
-    start->cr4_shadow = modes[start->mode].cr4;
-    start->cr4 = start->cr4_shadow | rights.cr.cr4_one;
-}
-
 /* From scrubbed memory to a vCPU that is ready to enter. */
 static void guest_start(struct guest *guest)
 {
     struct vcpu *vcpu = &guest->vcpus[0];
     struct virt_start start;
     load_guest(guest, &start);
-    control_registers(&start);
-
     platform_reset(guest);
-    vcpu_state_reset(vcpu);
     terminal_restart(guest->index);
-    residue_clear();
-    if (!apic_reset())
-        log_line("guest %s: interrupts of its earlier life would not go away", guest->name);
-    rights.ops->vcpu_reset(&vcpu->virt, &start);
+    processors_prepare(guest);
+    vcpu_begin(vcpu, &start);
 
     guest->starts++;
     atomic_store(&guest->state, GUEST_RUNNING);
@@ -102,11 +69,16 @@ static void vcpu_statistics(const struct vcpu *vcpu)
     log_line("%s", line);
 }
 
+static void guest_statistics(const struct guest *guest)
+{
+    for (uint32_t i = 0; i < guest->vcpu_count; i++)
+        vcpu_statistics(&guest->vcpus[i]);
+}
+
 void lifecycle_statistics(void)
 {
     for (uint32_t i = 0; i < guest_count(); i++)
-        for (uint32_t j = 0; j < guest_at(i)->vcpu_count; j++)
-            vcpu_statistics(&guest_at(i)->vcpus[j]);
+        guest_statistics(guest_at(i));
     coverage_dump();
 }
 
@@ -155,14 +127,18 @@ static void guest_restart(struct guest *guest, struct cpu *cpu, enum stop_reason
     wait_until(cpu, cpu_rdtsc() + tsc_from_us(wait));
 }
 
-static void guest_stopped(struct guest *guest, struct cpu *cpu, enum stop_reason stop)
+/* vCPU 0 has left the guest; the others do so now. */
+static void guest_stopped(struct guest *guest, struct cpu *cpu)
 {
+    enum stop_reason stop = (enum stop_reason)atomic_load(&guest->stop);
     uint64_t ran_us = (cpu_rdtsc() - guest->started_tsc) / (tsc_khz() / 1000);
+    atomic_store(&cpu->vcpu->state, VCPU_PARKED);
     apic_reset(); /* its timer must not go on */
     alarm_set(guest->index, ALARM_NEVER);
+    processors_wait_parked(guest);
     log_line("guest %s: %s after %llu ms", guest->name, stop_reason_name(stop),
              (unsigned long long)ran_us / 1000);
-    vcpu_statistics(cpu->vcpu);
+    guest_statistics(guest);
     coverage_dump();
     if (stop == STOP_POWEROFF)
         guest_off(guest, cpu);
@@ -187,9 +163,12 @@ void lifecycle_run(struct cpu *cpu)
 {
     if (!cpu->vcpu)
         wait_for_ever(cpu);
+    if (cpu->vcpu->id > 0)
+        processor_secondary(cpu->vcpu);
     struct guest *guest = cpu->vcpu->guest;
     for (;;) {
         guest_start(guest);
-        guest_stopped(guest, cpu, vcpu_run(cpu->vcpu));
+        vcpu_run(cpu->vcpu);
+        guest_stopped(guest, cpu);
     }
 }

@@ -2,7 +2,9 @@
 #include "kernel/vm/platform.h"
 
 #include "arch/cpu.h"
+#include "arch/x86/cpu/percpu.h"
 #include "arch/x86/cpu/tsc.h"
+#include "arch/x86/model/msr_policy.h"
 #include "kernel/alarm.h"
 #include "kernel/clock.h"
 
@@ -33,14 +35,24 @@ static uint64_t tsc_at(const struct guest *guest, uint64_t ns)
 
 static void message_send(struct guest *guest, const struct vioapic_message *message)
 {
-    if (!message->logical) {
-        lapic_send(guest, message->dest, message->vector);
-        return;
-    }
-    /* Logical destinations of an I/O APIC are 8 bits: cluster 0 of the x2APIC's. */
-    for (uint32_t id = 0; id < guest->vcpu_count && id < 8; id++)
-        if (message->dest & (1u << id))
-            lapic_send(guest, id, message->vector);
+    /* Destinations of an I/O APIC are 8 bits; logical ones lie in cluster 0 of the x2APIC's. */
+    struct ipi ipi = {
+        .delivery = message->delivery == VIOAPIC_LOWEST_PRIORITY ? APIC_LOWEST : APIC_FIXED,
+        .logical = message->logical,
+        .destination = message->dest,
+        .vector = message->vector,
+    };
+    lapic_send(guest, &ipi, NULL);
+}
+
+/* Only vCPU 0 takes interrupts of the 8259s; another one may have brought it one. */
+static void intr_update(struct guest *guest)
+{
+    struct vcpu *first = &guest->vcpus[0];
+    bool pending = vpic_pending(&guest->platform.pic);
+    bool before = atomic_exchange(&first->intr_pending, pending);
+    if (pending && !before && first->cpu != cpu_this())
+        vcpu_mail(first, MAIL_TIMER);
 }
 
 void platform_outputs(struct guest *guest)
@@ -52,7 +64,7 @@ void platform_outputs(struct guest *guest)
     p->news = false;
     while (vioapic_take(&p->ioapic, &message))
         message_send(guest, &message);
-    guest->vcpus[0].intr_pending = vpic_pending(&p->pic);
+    intr_update(guest);
     alarm_set(guest->index, tsc_at(guest, vplatform_next(p, p->latest)));
 }
 

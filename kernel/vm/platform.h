@@ -12,7 +12,8 @@ void platform_reset(struct guest *guest);
 uint64_t platform_now(const struct guest *guest);
 
 /* After a call of any vplatform function: its interrupts to the local APICs or vCPU 0, its next
- * time to the alarm. On the processor of vCPU 0. */
+ * time to the alarm. Here and below the caller holds guest->devices. On any processor of the guest.
+ */
 void platform_outputs(struct guest *guest);
 
 /* The alarm rang. */

@@ -12,6 +12,7 @@
 #include "kernel/vm/decode.h"
 #include "kernel/vm/exits.h"
 #include "kernel/vm/platform.h"
+#include "kernel/vm/processors.h"
 
 struct exit_rights rights;
 
@@ -46,8 +47,11 @@ static const struct exit_rule exit_rules[EXIT_KINDS] = {
 
 void vcpu_mail(struct vcpu *vcpu, uint32_t letter)
 {
-    uint32_t before = atomic_fetch_or_explicit(&vcpu->mail, letter, memory_order_acq_rel);
-    if (!(before & letter))
+    uint32_t before = atomic_load(&vcpu->mail), after;
+    do
+        after = mail_add(before, letter);
+    while (!atomic_compare_exchange_weak(&vcpu->mail, &before, after));
+    if (after & ~before)
         smp_kick(vcpu->cpu);
 }
 
@@ -66,6 +70,38 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value)
         vcpu->virt.gpr[number % GPR_COUNT] = value;
 }
 
+static uint32_t mail_take(struct vcpu *vcpu)
+{
+    uint32_t mail = atomic_load(&vcpu->mail);
+    while (!atomic_compare_exchange_weak(&vcpu->mail, &mail, mail_left(mail)))
+        ;
+    return mail;
+}
+
+/*
+ * INIT sends the bootstrap processor to its reset vector (SDM Vol. 3A "MP Initialization"), and the
+ * code behind that one resets the guest (kernel/acpi/guest.h). The others wait for a SIPI.
+ */
+static struct verdict mail_read(struct vcpu *vcpu, uint32_t mail)
+{
+    struct guest *guest = vcpu->guest;
+    if (mail & MAIL_STOP)
+        return verdict_stop((enum stop_reason)atomic_load(&guest->stop));
+    if (mail & MAIL_INIT)
+        return verdict_stop(vcpu->id == 0 ? STOP_REBOOT : STOP_INIT);
+    if (mail & MAIL_NMI)
+        vcpu_nmi(vcpu);
+    if (mail & (MAIL_INPUT | MAIL_TIMER)) {
+        lock_take(&guest->devices);
+        if (mail & MAIL_INPUT)
+            platform_feed(guest);
+        if (mail & MAIL_TIMER)
+            platform_advance(guest);
+        lock_release(&guest->devices);
+    }
+    return verdict_resume();
+}
+
 /*
  * An NMI arrived while the guest ran, or just before it would have: ours (a letter, the console's
  * UART) or the machine's. The letters say what to do.
@@ -75,13 +111,9 @@ struct verdict exit_attention(struct vcpu *vcpu, struct vm_exit *exit)
     (void)exit;
     vcpu->cpu->attention = 0;
     alarm_poll(vcpu->cpu);
-    uint32_t mail = atomic_exchange_explicit(&vcpu->mail, 0, memory_order_acq_rel);
+    uint32_t mail = mail_take(vcpu);
     terminal_poll(vcpu->cpu);
-    if (mail & MAIL_INPUT)
-        platform_feed(vcpu->guest);
-    if (mail & MAIL_TIMER)
-        platform_advance(vcpu->guest);
-    return verdict_resume();
+    return mail ? mail_read(vcpu, mail) : verdict_resume();
 }
 
 void vcpu_attend_outside(struct cpu *cpu)
@@ -90,9 +122,22 @@ void vcpu_attend_outside(struct cpu *cpu)
         return;
     cpu->attention = 0;
     alarm_poll(cpu);
-    if (cpu->vcpu)
-        atomic_store(&cpu->vcpu->mail, 0); /* a guest that is off reads no letters */
     terminal_poll(cpu);
+}
+
+static void nmi_inject(struct vcpu *vcpu)
+{
+    rights.ops->inject(&vcpu->virt, &(struct virt_event){.kind = EVENT_NMI, .vector = EXC_NMI});
+}
+
+void vcpu_nmi(struct vcpu *vcpu)
+{
+    if (!vcpu->nmi_pending && rights.ops->ready(&vcpu->virt, EVENT_NMI)) {
+        nmi_inject(vcpu);
+        return;
+    }
+    vcpu->nmi_pending = true;
+    rights.ops->window(&vcpu->virt, EVENT_NMI, true);
 }
 
 /* The guest can take the NMI that was sent to it, or an interrupt: intr_offer() gives it that. */
@@ -102,7 +147,7 @@ struct verdict exit_window(struct vcpu *vcpu, struct vm_exit *exit)
     if (vcpu->nmi_pending && rights.ops->ready(&vcpu->virt, EVENT_NMI)) {
         rights.ops->window(&vcpu->virt, EVENT_NMI, false);
         vcpu->nmi_pending = false;
-        rights.ops->inject(&vcpu->virt, &(struct virt_event){.kind = EVENT_NMI, .vector = EXC_NMI});
+        nmi_inject(vcpu);
     }
     if (vcpu->intr_window) {
         vcpu->intr_window = false;
@@ -195,10 +240,13 @@ static __attribute__((noinline)) void intr_offer(struct vcpu *vcpu)
     if (!lapic_takes_8259(&vcpu->lapic))
         return;
     if (rights.ops->ready(&vcpu->virt, EVENT_INTERRUPT)) {
-        rights.ops->inject(&vcpu->virt, &(struct virt_event){.kind = EVENT_INTERRUPT,
-                                                             .vector = vplatform_acknowledge(
-                                                                 &vcpu->guest->platform)});
-        platform_outputs(vcpu->guest);
+        struct guest *guest = vcpu->guest;
+        lock_take(&guest->devices);
+        struct virt_event event = {.kind = EVENT_INTERRUPT,
+                                   .vector = vplatform_acknowledge(&guest->platform)};
+        platform_outputs(guest);
+        lock_release(&guest->devices);
+        rights.ops->inject(&vcpu->virt, &event);
     }
     if (vcpu->intr_pending && !vcpu->intr_window) {
         vcpu->intr_window = true;
@@ -228,7 +276,8 @@ enum stop_reason vcpu_run(struct vcpu *vcpu)
             intr_offer(vcpu);
         stats_count(&vcpu->stats, stat_of(&exit), cpu_rdtsc() - left);
         if (stop != STOP_NONE) {
-            crash_report(vcpu, &exit, stop);
+            if (stop != STOP_INIT && guest_stop(vcpu, stop))
+                crash_report(vcpu, &exit, stop);
             return stop;
         }
     }

@@ -5,7 +5,7 @@
 
 ATTACKER_SRCS := $(sort $(wildcard tests/guests/attacker/*.c)) kernel/lib/fmt.c kernel/lib/mem.c \
                  kernel/lib/text.c kernel/vm/stats.c
-ATTACKER_ASMS := $(addprefix tests/guests/attacker/,entry.asm modes.asm traps.asm)
+ATTACKER_ASMS := $(addprefix tests/guests/attacker/,entry.asm modes.asm second.asm traps.asm)
 ATTACKER_OBJS := $(ATTACKER_SRCS:%.c=$(BUILD)/guests/%.o) \
                  $(ATTACKER_ASMS:%.asm=$(BUILD)/guests/%.asm.o)
 

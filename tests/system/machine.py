@@ -171,10 +171,8 @@ class Machine:
 
     def shells(self, *names, timeout=BOOT):
         """Wait until these guests are up, each with its shell's prompt. All are shown."""
-        self.expect_all(
-            [rf"^{name}\| bulkhead-guest: init done name={name} .*\n" for name in names], timeout
-        )
-        self.expect_all([rf"^{name}\| / # " for name in names])
+        init = r"^{0}\| bulkhead-guest: init done name={0} .*\n(?:.*\n)*?{0}\| / # "
+        self.expect_all([init.format(name) for name in names], timeout)
 
     def shell(self, number, command, timeout=STEP, status=0):
         """Run a command in a guest's shell; returns what it printed."""

@@ -279,7 +279,11 @@ static void interrupt_commands(void **state)
         {0x80030, true, false, APIC_FIXED, APIC_TO_ALL, false, 0, 0x30},
         {0xc0030, true, false, APIC_FIXED, APIC_TO_OTHERS, false, 0, 0x30},
         {TO(1) | 0x0f, true, true, APIC_FIXED, APIC_TO_DESTINATION, false, 1, 0x0f},
-        {TO(1) | 0x130, true, true, APIC_LOWEST, APIC_TO_DESTINATION, false, 1, 0x30},
+        {0x40130, true, true, APIC_LOWEST, APIC_TO_SELF, false, 0, 0x30},
+        {0x80130, true, true, APIC_LOWEST, APIC_TO_ALL, false, 0, 0x30},
+        {0xc0130, true, false, APIC_LOWEST, APIC_TO_OTHERS, false, 0, 0x30},
+        {TO(1) | 0x10f, true, true, APIC_LOWEST, APIC_TO_DESTINATION, false, 1, 0x0f},
+        {TO(1) | 0x130, true, false, APIC_LOWEST, APIC_TO_DESTINATION, false, 1, 0x30},
         {TO(1) | 0x200, true, true, APIC_SMI, APIC_TO_DESTINATION, false, 1, 0},
         {TO(1) | 0x300, true, true, APIC_RESERVED_3, APIC_TO_DESTINATION, false, 1, 0},
         {TO(1) | 0x400, true, false, APIC_NMI, APIC_TO_DESTINATION, false, 1, 0},
@@ -343,6 +347,35 @@ static void destinations(void **state)
     }
 }
 
+/* Every destination, to guests of every size: the range leaves out nobody. */
+static void destination_ranges(void **state)
+{
+    (void)state;
+    static const uint32_t more[] = {0xffff, 0x10000, 0x1ffff, 0x400001, 0xffff0001, UINT32_MAX - 1};
+    static const uint32_t counts[] = {1, 2, 3, 15, 16, 17, 40, 1024};
+    for (uint64_t shape = 0; shape < 8; shape++)
+        for (uint32_t i = 0; i < 0x120 + ARRAY_COUNT(more); i++)
+            for (unsigned n = 0; n < ARRAY_COUNT(counts); n++) {
+                uint32_t to = i < 0x100 ? i : i < 0x120 ? (i & 31) << 16 | 0x8421 : more[i - 0x120];
+                struct ipi ipi;
+                assert_true(
+                    icr_decode(TO(to) | (shape & 3) << 18 | (shape >> 2) << 11 | 0x30, &ipi));
+                struct ipi_range range = ipi_range(&ipi, counts[n]);
+                assert_true(range.first <= range.end && range.end <= counts[n]);
+                for (uint32_t id = 0; id < counts[n]; id++)
+                    if (id < range.first || id >= range.end)
+                        assert_false(ipi_matches(&ipi, id, 0));
+            }
+    struct ipi ipi;
+    assert_true(icr_decode(TO(0x20003) | 0x830, &ipi));
+    assert_int_equal(ipi_range(&ipi, 1024).first, 32);
+    assert_int_equal(ipi_range(&ipi, 1024).end, 48);
+    assert_int_equal(ipi_range(&ipi, 40).end, 40);
+    assert_true(icr_decode(TO(700) | 0x30, &ipi));
+    assert_int_equal(ipi_range(&ipi, 1024).first, 700);
+    assert_int_equal(ipi_range(&ipi, 1024).end, 701);
+}
+
 static void local_vector_table(void **state)
 {
     (void)state;
@@ -387,6 +420,7 @@ int main(void)
         cmocka_unit_test(logical_ids),
         cmocka_unit_test(interrupt_commands),
         cmocka_unit_test(destinations),
+        cmocka_unit_test(destination_ranges),
         cmocka_unit_test(local_vector_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,12 +294,13 @@ static bool ipi_without_effect(const struct ipi *ipi, uint64_t value)
     switch (ipi->delivery) {
     case APIC_FIXED:
         return ipi->vector < 16;
+    case APIC_LOWEST:
+        return ipi->vector < 16 || to_self;
     case APIC_NMI:
     case APIC_STARTUP:
         return to_self;
     case APIC_INIT:
         return to_self || deassert;
-    case APIC_LOWEST:
     case APIC_SMI:
     case APIC_RESERVED_3:
     case APIC_EXTINT:
@@ -341,6 +342,22 @@ bool ipi_matches(const struct ipi *ipi, uint32_t id, uint32_t self)
         return ipi->destination == id;
     uint32_t ldr = x2apic_ldr(id);
     return ipi->destination >> 16 == ldr >> 16 && (ipi->destination & ldr & 0xffff) != 0;
+}
+
+#define CLUSTER_IDS 16
+
+struct ipi_range ipi_range(const struct ipi *ipi, uint32_t count)
+{
+    if (ipi->shorthand != APIC_TO_DESTINATION || ipi->destination == APIC_BROADCAST)
+        return (struct ipi_range){0, count};
+    uint32_t first = ipi->destination, size = 1;
+    if (ipi->logical) {
+        first = (ipi->destination >> 16) * CLUSTER_IDS;
+        size = CLUSTER_IDS;
+    }
+    if (first >= count)
+        return (struct ipi_range){count, count};
+    return (struct ipi_range){first, count - first < size ? count : first + size};
 }
 
 bool lvt_write(uint32_t msr, uint64_t value, uint32_t *shadow, uint32_t *real)

@@ -122,7 +122,7 @@ uint32_t x2apic_ldr(uint32_t id);
 
 /* An interrupt command of a guest, decoded: to whom, and what. Ids are the guest's. */
 struct ipi {
-    enum apic_delivery delivery;   /* FIXED, NMI, INIT or STARTUP */
+    enum apic_delivery delivery;   /* FIXED, LOWEST, NMI, INIT, STARTUP */
     enum apic_shorthand shorthand; /* when not TO_DESTINATION the next two mean nothing */
     bool logical;
     uint32_t destination;
@@ -131,13 +131,20 @@ struct ipi {
 };
 
 /*
- * False: reserved bits, #GP. SMI, lowest priority, remote read, and shorthands that hardware does
- * not allow with the delivery mode come back with `drop`.
+ * False: reserved bits, #GP. SMI, remote read, and shorthands that hardware does not allow with the
+ * delivery mode come back with `drop`.
  */
 bool icr_decode(uint64_t value, struct ipi *out);
 
 /* Is x2APIC id `id` addressed by `ipi` sent by `self`? */
 bool ipi_matches(const struct ipi *ipi, uint32_t id, uint32_t self);
+
+/* Of the ids below `count`, those outside this range are not addressed: a large guest is not looked
+ * through for each IPI. */
+struct ipi_range {
+    uint32_t first, end;
+};
+struct ipi_range ipi_range(const struct ipi *ipi, uint32_t count);
 
 /*
  * A write to an LVT entry that exits (CMCI, THERMAL, PERF, LINT0, LINT1, ERROR). False: reserved

@@ -53,6 +53,9 @@ static void send(struct storm *storm, uint64_t icr)
     uint32_t before = interrupts_sum();
     enum apic_delivery delivery = (enum apic_delivery)field_get(ICR_DELIVERY, icr);
     bool shorthand = (icr & ICR_SHORTHAND) != 0, self = reaches_self(storm, icr);
+    if (delivery == APIC_INIT && self && !shorthand &&
+        (icr & (ICR_LEVEL | ICR_ASSERT)) != ICR_LEVEL)
+        return; /* the end of this life: crash=selfreset */
     storm->sent++;
     if (!probe_wrmsr(MSR_X2APIC_ICR, icr, &trap)) {
         storm->refused++;
@@ -62,7 +65,8 @@ static void send(struct storm *storm, uint64_t icr)
         return;
     }
     uint32_t expected = before;
-    if (delivery == APIC_FIXED && self && vector >= 16) {
+    bool lowest = delivery == APIC_LOWEST && !shorthand;
+    if ((delivery == APIC_FIXED || lowest) && self && vector >= 16) {
         settle(vector, interrupts[vector] + 1);
         storm->fixed++;
         expected++;

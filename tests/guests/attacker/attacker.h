@@ -33,7 +33,7 @@ attack_fn attack_scrub, attack_residue, attack_cpuid, attack_msr_sweep, attack_m
     attack_ports, attack_string_io, attack_memory, attack_vmx_insns, attack_cr, attack_debug,
     attack_tables, attack_soft_int, attack_steps, attack_ipi, attack_timer, attack_floods,
     attack_spin, attack_ioapic, attack_uart, attack_xcr0, attack_modes, attack_counters,
-    attack_legacy;
+    attack_legacy, attack_smp;
 
 /* ---- what may fault (traps.c) ---- */
 
@@ -74,6 +74,17 @@ void traps_soft_install(void); /* an IDT for INT n, until traps_restore() */
 uint64_t traps_soft_count(void);
 uint64_t traps_fault_stack(void); /* top of the stack on which exceptions arrive */
 extern uint64_t gdt[];
+
+struct idt_gate {
+    uint16_t offset_low, selector;
+    uint8_t ist, type;
+    uint16_t offset_middle;
+    uint32_t offset_high, reserved;
+};
+_Static_assert(sizeof(struct idt_gate) == 16, "SDM Vol. 3A, 64-Bit IDT Gate Descriptors");
+
+/* An interrupt gate to that address, on the stack in use. */
+struct idt_gate idt_gate(uint64_t offset);
 
 /* ---- memory (memory.c) ---- */
 
@@ -135,6 +146,7 @@ extern uint8_t mode32_devices[], mode32_real[], mode32_ac_storm[], mode32_task_s
 
 /* Leave the pattern in all memory and registers that do not matter any more. */
 void plant(uint64_t pattern);
+void triple_fault(void);
 /* Do what `then=` or `crash=` names; false: no such name. Most do not return. */
 bool then_do(const char *name, size_t length);
 bool crash_do(const char *name, size_t length);

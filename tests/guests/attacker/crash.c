@@ -6,6 +6,7 @@
 #include "kernel/lib/text.h"
 #include "tests/guests/attacker/attacker.h"
 #include "tests/guests/attacker/cpu.h"
+#include "tests/guests/attacker/second.h"
 
 #define HOLE         UINT64_C(0xd0000000)
 #define SLEEP_ENABLE 0x20
@@ -30,7 +31,7 @@ static void reboot(void)
     halt();
 }
 
-static void triple(void)
+void triple_fault(void)
 {
     struct table_pointer none = {.limit = 0, .base = 0};
     load_idt(&none);
@@ -88,19 +89,53 @@ static void bad_entry(void)
     traps_restore();
 }
 
-/* INIT to oneself, by every address; then the keyboard controller's way. */
+/* INIT to oneself: by shorthand it is none, by destination the bootstrap processor's reset. */
 static void self_reset(void)
 {
-    struct trap trap;
-    static const uint64_t destinations[] = {0, APIC_BROADCAST, 1};
-    for (size_t i = 0; i < ARRAY_COUNT(destinations); i++)
-        for (uint64_t shorthand = 0; shorthand < 4; shorthand++)
-            probe_wrmsr(MSR_X2APIC_ICR,
-                        destinations[i] << 32 | field_put(ICR_SHORTHAND, shorthand) |
-                            field_put(ICR_DELIVERY, APIC_INIT) | ICR_ASSERT,
-                        &trap);
-    print("attack selfreset: INIT survived");
-    out8(KEYBOARD, RESET_PULSE);
+    uint64_t init = field_put(ICR_DELIVERY, APIC_INIT) | ICR_ASSERT;
+    for (uint64_t shorthand = APIC_TO_SELF; shorthand <= APIC_TO_OTHERS; shorthand++)
+        wrmsr(MSR_X2APIC_ICR, field_put(ICR_SHORTHAND, shorthand) | init);
+    print("attack selfreset: shorthands do nothing");
+    wrmsr(MSR_X2APIC_ICR, init);
+    halt();
+}
+
+/* The other processor is busy with interrupts off, and this one ends the guest. */
+static void spin_reboot(void)
+{
+    if (second_start(SECOND_SPIN))
+        reboot();
+}
+
+static void spin_triple(void)
+{
+    if (second_start(SECOND_SPIN))
+        triple_fault();
+}
+
+/* The other way round. */
+static void second_triple(void)
+{
+    second_start(SECOND_TRIPLE);
+    for (;;)
+        ;
+}
+
+/* Both in the same moment, as near as that can be. */
+static void both_triple(void)
+{
+    if (second_start(SECOND_LISTEN)) {
+        second_give(SECOND_TRIPLE);
+        triple_fault();
+    }
+}
+
+/* INIT to the bootstrap processor from another. */
+static void init_first(void)
+{
+    second_start(SECOND_INIT_ALL);
+    for (;;)
+        ;
 }
 
 struct ending {
@@ -111,14 +146,16 @@ struct ending {
 static const struct ending ends[] = {
     {"poweroff", power_off},
     {"reboot", reboot},
-    {"triple", triple},
+    {"triple", triple_fault},
     {"hang", halt},
 };
 
 static const struct ending crashes[] = {
-    {"triple", triple},          {"badpt", bad_page_tables},   {"entrystate", bad_entry},
+    {"triple", triple_fault},    {"badpt", bad_page_tables},   {"entrystate", bad_entry},
     {"taskswitch", task_switch}, {"holestack", stack_in_hole}, {"fetchhole", fetch_from_hole},
     {"dbstorm", debug_storm},    {"acstorm", alignment_storm}, {"selfreset", self_reset},
+    {"spinreboot", spin_reboot}, {"spintriple", spin_triple},  {"secondtriple", second_triple},
+    {"bothtriple", both_triple}, {"initfirst", init_first},
 };
 
 static bool run(const struct ending *table, size_t count, const char *name, size_t length)

@@ -15,14 +15,6 @@ struct frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
-struct gate {
-    uint16_t offset_low, selector;
-    uint8_t ist, type;
-    uint16_t offset_middle;
-    uint32_t offset_high, reserved;
-};
-_Static_assert(sizeof(struct gate) == 16, "SDM Vol. 3A, 64-Bit IDT Gate Descriptors");
-
 #define GATE_INTERRUPT 0x8e /* present, DPL 0 */
 #define STUB_SIZE      16
 #define IST_STACK      8192
@@ -45,17 +37,16 @@ volatile bool stepping;
 volatile uint32_t steps;
 volatile uint64_t steps_dr6;
 
-static struct gate idt[256], soft_idt[256];
+static struct idt_gate idt[256], soft_idt[256];
 static uint8_t tss[TSS_BYTES];
 static _Alignas(16) uint8_t ist_stacks[3][IST_STACK];
 static struct trap last;
 
-static struct gate gate_to(uint64_t offset, uint8_t ist)
+struct idt_gate idt_gate(uint64_t offset)
 {
-    return (struct gate){
+    return (struct idt_gate){
         .offset_low = (uint16_t)offset,
         .selector = SELECTOR_CODE64,
-        .ist = ist,
         .type = GATE_INTERRUPT,
         .offset_middle = (uint16_t)(offset >> 16),
         .offset_high = (uint32_t)(offset >> 32),
@@ -90,8 +81,9 @@ void traps_restore(void)
 void traps_init(void)
 {
     for (unsigned i = 0; i < 256; i++) {
-        idt[i] = gate_to((uint64_t)(uintptr_t)(trap_stubs + i * STUB_SIZE), ist_of(i));
-        soft_idt[i] = gate_to((uint64_t)(uintptr_t)soft_stub, 0);
+        idt[i] = idt_gate((uint64_t)(uintptr_t)(trap_stubs + i * STUB_SIZE));
+        idt[i].ist = ist_of(i);
+        soft_idt[i] = idt_gate((uint64_t)(uintptr_t)soft_stub);
     }
     for (unsigned i = 0; i < 3; i++) {
         uint64_t top = (uint64_t)(uintptr_t)(ist_stacks[i] + IST_STACK);

@@ -11,7 +11,8 @@
 static int usage(void)
 {
     fprintf(stderr, "usage: witness exits idle|busy SECONDS\n"
-                    "       witness watch MIB PERIOD_US TSC_KHZ   (until a line is typed)\n");
+                    "       witness watch MIB PERIOD_US TSC_KHZ   (until a line is typed)\n"
+                    "       witness threads ROUNDS\n");
     return 2;
 }
 
@@ -21,5 +22,7 @@ int main(int argc, char **argv)
         return witness_exits(argv[2], argv[3]);
     if (argc == 5 && strcmp(argv[1], "watch") == 0)
         return witness_watch(argv[2], argv[3], argv[4]);
+    if (argc == 3 && strcmp(argv[1], "threads") == 0)
+        return witness_threads(argv[2]);
     return usage();
 }

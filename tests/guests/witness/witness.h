@@ -18,6 +18,14 @@ int witness_exits(const char *how, const char *seconds);
  */
 int witness_watch(const char *mib, const char *period_us, const char *tsc_khz);
 
+/*
+ * Let threads on all processors of the guest work together, so many rounds of each kind. Prints one
+ * line: processors, turns handed from one to another, and what must be 0: threads that were not on
+ * their processor, times that went backwards, pages that were gone and still seen. Exit status 1
+ * when one is not.
+ */
+int witness_threads(const char *rounds);
+
 /* A decimal number that is not 0, or the end of the program. */
 uint64_t witness_number(const char *text);
 
