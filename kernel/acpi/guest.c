@@ -181,20 +181,22 @@ static struct table build_madt(struct builder *builder, uint32_t vcpu_count)
     return madt;
 }
 
-static struct table build_xsdt(struct builder *builder, struct table fadt, struct table madt)
+/* The list of tables: an XSDT with addresses of 8 bytes, or of 4 bytes the RSDT for who is old. */
+static struct table build_root(struct builder *builder, size_t width, struct table fadt,
+                               struct table madt)
 {
-    struct table xsdt;
-    uint8_t *bytes = open_table(builder, HEADER_SIZE + 2 * 8, &xsdt);
+    struct table root;
+    uint8_t *bytes = open_table(builder, HEADER_SIZE + 2 * width, &root);
 
     if (bytes) {
-        put(bytes, HEADER_SIZE, 8, address_of(builder, fadt));
-        put(bytes, HEADER_SIZE + 8, 8, address_of(builder, madt));
+        put(bytes, HEADER_SIZE, width, address_of(builder, fadt));
+        put(bytes, HEADER_SIZE + width, width, address_of(builder, madt));
     }
-    close_table(builder, xsdt, "XSDT", 1);
-    return xsdt;
+    close_table(builder, root, width == 8 ? "XSDT" : "RSDT", 1);
+    return root;
 }
 
-static void fill_rsdp(struct builder *builder, struct table xsdt)
+static void fill_rsdp(struct builder *builder, struct table rsdt, struct table xsdt)
 {
     uint8_t *bytes = builder->bytes;
 
@@ -202,6 +204,7 @@ static void fill_rsdp(struct builder *builder, struct table xsdt)
     put_text(bytes, RSDP_OEM_ID, OEM_ID, 6);
     put(bytes, RSDP_REVISION, 1, 2);
     put(bytes, RSDP_LENGTH, 4, RSDP_SIZE);
+    put(bytes, RSDP_RSDT, 4, address_of(builder, rsdt));
     put(bytes, RSDP_XSDT, 8, address_of(builder, xsdt));
     put(bytes, RSDP_CHECKSUM, 1, (uint8_t)-acpi_sum(bytes, RSDP_SIZE_1));
     put(bytes, RSDP_EXTENDED_CHECKSUM, 1, (uint8_t)-acpi_sum(bytes, RSDP_SIZE));
@@ -218,7 +221,7 @@ bool acpi_guest_build(const struct acpi_guest_params *params, void *buffer, size
                       size_t *used)
 {
     struct builder builder = {.bytes = buffer, .base = params->base.raw};
-    struct table fadt, madt, xsdt;
+    struct table fadt, madt, rsdt, xsdt;
 
     *used = 0;
     if (!is_possible(params))
@@ -229,10 +232,11 @@ bool acpi_guest_build(const struct acpi_guest_params *params, void *buffer, size
     take(&builder, RSDP_SIZE);
     fadt = build_fadt(&builder, build_dsdt(&builder));
     madt = build_madt(&builder, params->vcpu_count);
-    xsdt = build_xsdt(&builder, fadt, madt);
+    rsdt = build_root(&builder, 4, fadt, madt);
+    xsdt = build_root(&builder, 8, fadt, madt);
     if (builder.full)
         return false;
-    fill_rsdp(&builder, xsdt);
+    fill_rsdp(&builder, rsdt, xsdt);
     *used = builder.used;
     return true;
 }

@@ -5,6 +5,7 @@
  *
  *   RSDP -> XSDT -> FADT -> DSDT (guest_dsdt.asl, compiled when Bulkhead is built)
  *                -> MADT
+ *        RSDT, the same for those that know no XSDT
  *
  * The tables promise devices; who emulates them takes their places from here.
  */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/acpi/mptable.h"
 #include "kernel/image/elf.h"
 #include "kernel/image/image.h"
 #include "kernel/image/memory_map.h"
@@ -180,11 +181,30 @@ static void try_kinds(const uint8_t *data, size_t size)
     }
 }
 
+/* The last 8 bytes once more, as the MP tables' parameters. */
+static void try_mptable(const uint8_t *data)
+{
+    static uint8_t tables[6144];
+    struct cursor at = cursor_over(data, 8);
+    struct mptable_params params = {.base = gpa(cursor_u16(&at) << 4),
+                                    .vcpu_count = cursor_u16(&at)};
+    size_t room = cursor_u16(&at) % sizeof(tables), used;
+    uint8_t sum = 0;
+
+    bool built = mptable_build(&params, tables, room, &used);
+    PROMISE(built == (used > 0) && used <= room);
+    for (size_t i = 16; i < used; i++) {
+        sum = (uint8_t)(sum + tables[i]);
+    }
+    PROMISE(sum == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     try_elf(data, size);
     if (size >= 8) {
         try_kinds(data, size);
+        try_mptable(data + size - 8);
     }
     return 0;
 }

@@ -92,6 +92,26 @@ static void test_fixed_hardware(void **state)
     image_free(m);
 }
 
+/* Who knows no XSDT finds the same by the RSDT. */
+static void test_old_root(void **state)
+{
+    struct image *m;
+    struct diag diag;
+
+    (void)state;
+    build(3, &m);
+    uint32_t tables = host.table_count;
+    uint8_t *rsdp = (uint8_t *)(uintptr_t)image_at(m, BASE, RSDP_SIZE);
+    rsdp[RSDP_REVISION] = 0;
+    rsdp[RSDP_CHECKSUM] += 2;
+    assert_true(image_parse(m, BASE, &host, &diag));
+    assert_int_equal(host.warning_count, 0);
+    assert_int_equal(host.table_count, tables);
+    assert_int_equal(host.madt.cpu_count, 3);
+    assert_int_equal(host.fadt.s5_type_a, GUEST_SLEEP_TYPE_S5);
+    image_free(m);
+}
+
 static void test_processors(void **state)
 {
     static const uint32_t counts[] = {1, 2, 64, 255, 256, GUEST_ACPI_MAX_VCPUS};
@@ -256,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fixed_hardware),
+        cmocka_unit_test(test_old_root),
         cmocka_unit_test(test_processors),
         cmocka_unit_test(test_interrupt_controllers),
         cmocka_unit_test(test_devices_agree),

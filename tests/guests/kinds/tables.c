@@ -38,6 +38,7 @@ void check_acpi(uint64_t told_rsdp)
     expect(sums_up(rsdp, 20) && sums_up(rsdp, 36), "the RSDP's checksums");
     uint64_t xsdt = read64(rsdp + 24);
     expect(table_is(xsdt, "XSDT"), "the XSDT");
+    expect(table_is(read32(rsdp + 16), "RSDT"), "the RSDT");
     expect(table_is(read64(xsdt + 36), "FACP"), "the FADT");
     expect(table_is(read64(xsdt + 44), "APIC"), "the MADT");
     print("rsdp at %lx, told %lx", found, told_rsdp);

@@ -80,7 +80,8 @@ static void read_tag(struct told *told, uint64_t at)
             add_range(told, read64(entry), read64(entry + 8), read32(entry + 16));
         break;
     case 14:
-        expect(read32(at + 4) == 28, "size of the old RSDP");
+        expect(read32(at + 4) == 28 && read64(at + 8) == UINT64_C(0x2052545020445352),
+               "the old RSDP");
         break;
     case 15:
         told->rsdp = at + 8;
