@@ -171,10 +171,13 @@ class Machine:
 
     def shells(self, *names, timeout=BOOT):
         """Wait until these guests are up, each with its shell's prompt. All are shown."""
-        self.expect_all(
-            [rf"^{name}\| bulkhead-guest: init done name={name} .*\n" for name in names], timeout
-        )
-        self.expect_all([rf"^{name}\| / # " for name in names])
+        start, end = self.position, self.position
+        for name in names:  # one's prompt may come before the other is up
+            self.position = start
+            self.expect(rf"^{name}\| bulkhead-guest: init done name={name} .*\n", timeout)
+            self.expect(rf"^{name}\| / # ")
+            end = max(end, self.position)
+        self.position = end
 
     def shell(self, number, command, timeout=STEP, status=0):
         """Run a command in a guest's shell; returns what it printed."""

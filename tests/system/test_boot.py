@@ -40,6 +40,8 @@ EXPECTED_COMPLAINTS = [
     r'if necessary, use "pci=nocrs" and report a bug',
     r"acpi PNP0A03:00: fail to add MMCONFIG information",
     r"iommu: DMA domain TLB invalidation policy",
+    r"AMD Zen1 (FPDSS|DIV0) bug detected",
+    r"Speculative Return Stack Overflow: WARNING: See ",
 ]
 
 
