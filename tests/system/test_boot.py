@@ -41,6 +41,8 @@ EXPECTED_COMPLAINTS = [
     r"acpi PNP0A03:00: fail to add MMCONFIG information",
     r"AMD Zen1 FPDSS bug detected, enabling mitigation",
     r"iommu: DMA domain TLB invalidation policy",
+    r"AMD Zen1 (FPDSS|DIV0) bug detected",
+    r"Speculative Return Stack Overflow: WARNING: See ",
 ]
 
 

@@ -24,9 +24,9 @@ def boot_crashing(folder):
     try:
         machine.expect_all(
             [
-                r"^bulkhead\| guest loop: start 4 at tsc",
-                r"^bulkhead\| stats guest=halted ",
-                r"^bulkhead\| guest again: start 3 at tsc",
+                r"^bulkhead\| guest loop: start 4 at tsc \d+\n",
+                r"^bulkhead\| stats guest=halted .*\n",
+                r"^bulkhead\| guest again: start 3 at tsc \d+\n",
             ],
             BOOT,
         )
