@@ -89,7 +89,8 @@ static bool check_paging(struct diag *diag)
 
 bool machine_check_processor(struct diag *diag)
 {
-    return (is_amd() ? check_svm(diag) : check_vmx(diag)) && check_no_execute(diag) && check_paging(diag);
+    return (is_amd() ? check_svm(diag) : check_vmx(diag)) && check_no_execute(diag) &&
+           check_paging(diag);
 }
 
 /*
@@ -129,8 +130,8 @@ static uint32_t read_topology(struct hardware *hardware)
 void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware)
 {
     acpi_fill_hardware(acpi, read_topology(hardware), hardware);
-    hardware->page_1g = is_amd() ? read_svm().page_1g
-                                 : (cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_1G) != 0;
+    hardware->page_1g =
+        is_amd() ? read_svm().page_1g : (cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_1G) != 0;
 }
 
 /* The memory map as it is now, in the planner's terms. */

@@ -51,8 +51,10 @@ static bool take_page(void *context, hpa_t *page)
 
 static void map_memory(struct guest *guest, bool page_1g)
 {
-    struct pagetable table = {
-        .format = rights.ops->tables, .page_1g = page_1g, .table_at = table_at, .take_page = take_page};
+    struct pagetable table = {.format = rights.ops->tables,
+                              .page_1g = page_1g,
+                              .table_at = table_at,
+                              .take_page = take_page};
     bool mapped = pagetable_init(&table);
     for (uint32_t i = 0; i < guest->range_count && mapped; i++) {
         const struct plan_range *range = &guest->ranges[i];

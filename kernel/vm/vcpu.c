@@ -96,8 +96,7 @@ struct verdict exit_window(struct vcpu *vcpu, struct vm_exit *exit)
     rights.ops->window(&vcpu->virt, EVENT_NMI, false);
     if (vcpu->nmi_pending) {
         vcpu->nmi_pending = false;
-        rights.ops->inject(&vcpu->virt,
-                           &(struct virt_event){.kind = EVENT_NMI, .vector = EXC_NMI});
+        rights.ops->inject(&vcpu->virt, &(struct virt_event){.kind = EVENT_NMI, .vector = EXC_NMI});
     }
     return verdict_resume();
 }

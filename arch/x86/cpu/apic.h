@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of the processor that runs this: in x2APIC mode, where there is such a thing, else in
- * xAPIC mode. Registers have their x2APIC names in both.
- * SDM Vol. 3A "Advanced Programmable Interrupt Controller (APIC)", "Extended XAPIC (x2APIC)".
+ * The local APIC of the processor that runs this: in x2APIC mode, where there is such a thing, else
+ * in xAPIC mode. Registers have their x2APIC names in both. SDM Vol. 3A "Advanced Programmable
+ * Interrupt Controller (APIC)", "Extended XAPIC (x2APIC)".
  *
  * While a guest runs on a processor the APIC's registers are the guest's; the hypervisor then only
  * sends IPIs (ICR) and reads the id.
@@ -24,8 +24,8 @@ uint32_t apic_read(uint32_t msr);
 void apic_write(uint32_t msr, uint32_t value);
 
 /*
- * Enter x2APIC or xAPIC mode from whatever mode firmware left; then apic_reset(). The 8259 pair is masked by
- * then (ioapic_init()): not every machine keeps its interrupts out where LINT0 is masked.
+ * Enter x2APIC or xAPIC mode from whatever mode firmware left; then apic_reset(). The 8259 pair is
+ * masked by then (ioapic_init()): not every machine keeps its interrupts out where LINT0 is masked.
  */
 void apic_enable(void);
 

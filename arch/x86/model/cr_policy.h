@@ -22,7 +22,7 @@ struct cr_policy {
 
 /* What the virtualization extension insists on; all 0 but cr4_valid on AMD-V. */
 struct cr_limits {
-    uint64_t cr0_one;   /* set in the real register at all times */
+    uint64_t cr0_one; /* set in the real register at all times */
     uint64_t cr4_one;
     uint64_t cr4_valid; /* what may be set at all */
 };

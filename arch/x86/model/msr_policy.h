@@ -76,8 +76,8 @@ uint32_t msr_features(const struct cpuid_table *table);
 const struct msr_rule *msr_rule_find(uint32_t msr, uint32_t features);
 
 /* Kinds that exit although their rules say native: bit n stands for enum msr_kind n. */
-#define MSR_KINDS_APIC (1u << MSR_KIND_X2APIC)                          /* the host has an xAPIC */
-#define MSR_KINDS_SVM  (1u << MSR_KIND_PAT | 1u << MSR_KIND_EFER)       /* they are in the VMCB */
+#define MSR_KINDS_APIC (1u << MSR_KIND_X2APIC)                    /* the host has an xAPIC */
+#define MSR_KINDS_SVM  (1u << MSR_KIND_PAT | 1u << MSR_KIND_EFER) /* they are in the VMCB */
 
 /* The 4 KiB MSR bitmap: bit clear where the access is native. SDM Vol. 3C "MSR-Bitmap Address". */
 void msr_bitmap_build(uint8_t bitmap[4096], uint32_t features, uint32_t exiting);

@@ -237,7 +237,7 @@
 #define CPUID_81_ECX_XOP       BIT(11)
 #define CPUID_81_ECX_FMA4      BIT(16)
 #define CPUID_81_ECX_TBM       BIT(21)
-#define CPUID_81_ECX_TOPOLOGY  BIT(22) /* leaves 0x8000001D and 0x8000001E */
+#define CPUID_81_ECX_TOPOLOGY  BIT(22)              /* leaves 0x8000001D and 0x8000001E */
 #define CPUID_81_EDX_COMMON    UINT32_C(0x0183f3ff) /* AMD: the same bits as in leaf 1 */
 #define CPUID_81_EDX_SYSCALL   BIT(11)
 #define CPUID_81_EDX_NX        BIT(20)

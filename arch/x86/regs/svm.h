@@ -96,12 +96,12 @@
 #define IOIO_PORT   BITS(31, 16)
 
 /* EXITINFO1 of nested page faults and of MOV to and from control registers. */
-#define NPF_WRITE        BIT(1)
-#define NPF_FETCH        BIT(4)
-#define NPF_TABLE        BIT(33)
-#define CR_DECODED       BIT(63)
-#define CR_DECODED_GPR   BITS(3, 0)
-#define MSR_INFO_WRITE   1u
+#define NPF_WRITE      BIT(1)
+#define NPF_FETCH      BIT(4)
+#define NPF_TABLE      BIT(33)
+#define CR_DECODED     BIT(63)
+#define CR_DECODED_GPR BITS(3, 0)
+#define MSR_INFO_WRITE 1u
 
 enum svm_exit {
     SVM_EXIT_CR_READ = 0x000, /* + register */

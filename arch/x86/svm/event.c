@@ -75,8 +75,8 @@ static void cr0_shadow_write(struct virt_vcpu *vcpu, uint64_t value)
     uint32_t reads = (uint32_t)INTERCEPT_CR_READ(0);
     struct vmcb *v = vmcb_of(vcpu);
     vcpu->cr0_shadow = value;
-    v->cr_intercepts = value & (CR0_CD | CR0_NW) ? v->cr_intercepts | reads
-                                                 : v->cr_intercepts & ~reads;
+    v->cr_intercepts =
+        value & (CR0_CD | CR0_NW) ? v->cr_intercepts | reads : v->cr_intercepts & ~reads;
     vcpu->clean &= ~CLEAN_INTERCEPTS;
 }
 
@@ -129,7 +129,8 @@ static bool becomes_double_fault(const struct vmcb *v, uint8_t vector)
 static void intercept(struct virt_vcpu *vcpu, uint64_t which, bool on)
 {
     struct vmcb *v = vmcb_of(vcpu);
-    v->intercepts[0] = on ? v->intercepts[0] | (uint32_t)which : v->intercepts[0] & ~(uint32_t)which;
+    v->intercepts[0] =
+        on ? v->intercepts[0] | (uint32_t)which : v->intercepts[0] & ~(uint32_t)which;
     vcpu->clean &= ~CLEAN_INTERCEPTS;
 }
 

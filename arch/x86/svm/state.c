@@ -38,9 +38,8 @@ static struct vmcb_segment segment(uint16_t selector, uint32_t attributes, bool 
 
 static void segments_write(struct vmcb *v, const struct virt_start *start)
 {
-    static const uint16_t code[] = {[START_REAL] = ATTR_CODE_16,
-                                    [START_PROTECTED] = ATTR_CODE_32,
-                                    [START_LONG] = ATTR_CODE_64};
+    static const uint16_t code[] = {
+        [START_REAL] = ATTR_CODE_16, [START_PROTECTED] = ATTR_CODE_32, [START_LONG] = ATTR_CODE_64};
     bool real = start->mode == START_REAL;
     v->cs = segment(start->code_selector, code[start->mode], real);
     v->ds = segment(start->data_selector, real ? ATTR_DATA_16 : ATTR_DATA, real);
