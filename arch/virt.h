@@ -201,8 +201,8 @@ struct virt_vcpu {
     uint64_t cr4_owned;
     uint64_t cr0_shadow; /* SVM: what the guest wrote */
     uint64_t cr4_shadow;
-    uint64_t clean; /* SVM: what of the VMCB has not changed since the last exit */
-    uint16_t tag;   /* VPID or ASID, not 0 */
+    uint64_t clean;  /* SVM: what of the VMCB has not changed since the last exit */
+    uint16_t tag;    /* VPID or ASID, not 0 */
     bool nmi_masked; /* SVM: the guest is in its NMI handler, as far as we know */
     bool nmi_wanted;
     bool nmi_stepping;
@@ -243,7 +243,7 @@ struct cr_policy; /* arch/x86/model/cr_policy.h */
 struct pagetable_format;
 
 struct virt_ops {
-    const char *name; /* "VT-x" */
+    const char *name;                      /* "VT-x" */
     const struct pagetable_format *tables; /* of guests' memory: EPT or NPT ... */
     uint32_t tables_flags;                 /* ... and what each mapping needs */
     uint32_t cpu_bytes;                    /* of struct cpu.virt_page */

@@ -45,7 +45,8 @@ static struct cr_policy policy_of(struct cpuid_regs (*read)(void *, uint32_t, ui
     caps.cr4_fixed1 = 0xffffff;
     cpuid_policy_build(&source, &guest, &table);
     assert_true(vmx_controls_derive(&caps, &controls, &diag));
-    cr_policy_build(&controls, &table, &policy);
+    struct cr_limits limits = cr_limits_vmx(&controls);
+    cr_policy_build(&limits, &table, &policy);
     return policy;
 }
 
@@ -75,8 +76,9 @@ static void fixed_bits_of_cr4_win(void **state)
     struct cpuid_guest guest = {.vcpu_count = 1, .threads_per_core = 1, .phys_bits = 39};
     static struct cpuid_table table;
     struct cr_policy policy;
+    struct cr_limits limits = cr_limits_vmx(&controls);
     cpuid_policy_build(&source, &guest, &table);
-    cr_policy_build(&controls, &table, &policy);
+    cr_policy_build(&limits, &table, &policy);
     assert_int_equal(policy.cr4_valid, CR4_PAE);
     assert_int_equal(policy.cr4_one, CR4_VMXE);
 }

@@ -49,13 +49,16 @@
 #define ALLOW_XCR0 (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
 #define ALLOW_D_1_EAX                                                                              \
     (CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XGETBV1 | CPUID_D_1_EAX_XSAVES)
-#define ALLOW_81_ECX                                                                               \
-    (CPUID_81_ECX_LAHF64 | CPUID_81_ECX_CR8 | CPUID_81_ECX_LZCNT | CPUID_81_ECX_SSE4A |            \
-     CPUID_81_ECX_MISALIGN | CPUID_81_ECX_PREFETCHW | CPUID_81_ECX_XOP | CPUID_81_ECX_FMA4 |       \
-     CPUID_81_ECX_TBM | CPUID_81_ECX_TOPOLOGY)
+#define ALLOW_81_ECX (CPUID_81_ECX_LAHF64 | CPUID_81_ECX_LZCNT | CPUID_81_ECX_PREFETCHW)
 #define ALLOW_81_EDX                                                                               \
     (CPUID_81_EDX_SYSCALL | CPUID_81_EDX_NX | CPUID_81_EDX_PAGE1G | CPUID_81_EDX_RDTSCP |          \
-     CPUID_81_EDX_LM | CPUID_81_EDX_MMXEXT | CPUID_81_EDX_COMMON)
+     CPUID_81_EDX_LM)
+
+/* The same for AMD's processors alone: other vendors are free to give these bits a meaning. */
+#define ALLOW_81_ECX_AMD                                                                           \
+    (ALLOW_81_ECX | CPUID_81_ECX_CR8 | CPUID_81_ECX_SSE4A | CPUID_81_ECX_MISALIGN |                \
+     CPUID_81_ECX_XOP | CPUID_81_ECX_FMA4 | CPUID_81_ECX_TBM | CPUID_81_ECX_TOPOLOGY)
+#define ALLOW_81_EDX_AMD (ALLOW_81_EDX | CPUID_81_EDX_MMXEXT | CPUID_81_EDX_COMMON)
 #define ALLOW_88_EBX                                                                               \
     (CPUID_88_EBX_CLZERO | CPUID_88_EBX_XSAVEERPTR | CPUID_88_EBX_WBNOINVD | CPUID_88_EBX_IBPB |   \
      CPUID_88_EBX_IBRS | CPUID_88_EBX_STIBP | CPUID_88_EBX_IBRS_ALWAYS |                           \
@@ -67,7 +70,8 @@
     (KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCKSOURCE_STABLE | KVM_FEATURE_NOP_IODELAY)
 
 #define MAX_BASIC    (CPUID_BASIC_LEAVES - 1)
-#define MAX_EXTENDED (CPUID_AMD_MAX + CPUID_EXTENDED_LEAVES - 1)
+#define MAX_EXTENDED CPUID_ADDRESS
+#define MAX_AMD      (CPUID_AMD_MAX + CPUID_EXTENDED_LEAVES - 1)
 #define MAX_CACHES   8u
 #define XSTATE_LAST  9u /* highest state component in ALLOW_XCR0 */
 
@@ -88,6 +92,7 @@ struct builder {
     struct cpuid_table *out;
     uint32_t host_basic; /* highest leaves of the host */
     uint32_t host_extended;
+    bool amd;
 };
 
 static struct cpuid_regs host_read(const struct builder *b, uint32_t leaf, uint32_t subleaf)
@@ -143,7 +148,17 @@ struct leaf_mask {
     struct cpuid_regs allowed;
 };
 
-enum { MASK_1, MASK_7_0, MASK_7_1, MASK_7_2, MASK_D_1, MASK_81, MASK_FIRST_PLAIN };
+enum {
+    MASK_1,
+    MASK_7_0,
+    MASK_7_1,
+    MASK_7_2,
+    MASK_D_1,
+    MASK_81,
+    MASK_81_AMD,
+    MASK_FIRST_PLAIN, /* for everybody */
+    MASK_FIRST_AMD = MASK_FIRST_PLAIN + 7,
+};
 
 #define ALL UINT32_MAX
 
@@ -156,15 +171,17 @@ static const struct leaf_mask masks[] = {
     [MASK_7_2] = {CPUID_EXTENDED, 2, {0, 0, 0, ALLOW_7_2_EDX}},
     [MASK_D_1] = {CPUID_XSTATE, 1, {ALLOW_D_1_EAX, 0, 0, 0}},
     [MASK_81] = {CPUID_AMD_FEATURES, 0, {0, 0, ALLOW_81_ECX, ALLOW_81_EDX}},
+    [MASK_81_AMD] = {CPUID_AMD_FEATURES, 0, {0, 0, ALLOW_81_ECX_AMD, ALLOW_81_EDX_AMD}},
     /* From here on without further changes, and whatever ECX is. */
     [MASK_FIRST_PLAIN] = {CPUID_CACHE, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_THERMAL, 0, {CPUID_6_EAX_ARAT, 0, 0, 0}},
     {CPUID_BRAND_FIRST, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_BRAND_FIRST + 1, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_BRAND_LAST, 0, {ALL, ALL, ALL, ALL}},
-    {CPUID_BRAND_LAST + 1, 0, {ALL, ALL, ALL, ALL}}, /* AMD: first-level caches */
     {CPUID_L2_CACHE, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_POWER, 0, {0, 0, 0, CPUID_87_EDX_INVARIANT_TSC}},
+    /* From here on AMD's processors only. */
+    [MASK_FIRST_AMD] = {CPUID_L1_CACHE_AMD, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_TLB_1G, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_OPTIMIZE, 0, {ALL, ALL, ALL, ALL}},
     {CPUID_FEATURES_AMD, 0, {ALLOW_21_EAX, 0, 0, 0}},
@@ -202,7 +219,7 @@ static void build_features(const struct builder *b)
     add_plain(b, CPUID_MWAIT, r);
 }
 
-/* Leaf 4, and 0x8000001D in the same form. */
+/* Leaf 4, and 0x8000001D in the same form but for the cores. */
 static void build_caches(const struct builder *b, uint32_t leaf)
 {
     const struct cpuid_guest *guest = b->guest;
@@ -215,8 +232,9 @@ static void build_caches(const struct builder *b, uint32_t leaf)
             return;
         uint32_t sharing = field_get(CPUID_4_EAX_LEVEL, r.eax) <= 2 ? threads : all;
         r.eax &= (uint32_t) ~(CPUID_4_EAX_SHARING | CPUID_4_EAX_CORES);
-        r.eax |= (uint32_t)(field_put(CPUID_4_EAX_SHARING, at_most(sharing, 4096) - 1) |
-                            field_put(CPUID_4_EAX_CORES, cores - 1));
+        r.eax |= (uint32_t)field_put(CPUID_4_EAX_SHARING, at_most(sharing, 4096) - 1);
+        if (leaf == CPUID_CACHE_PARAM)
+            r.eax |= (uint32_t)field_put(CPUID_4_EAX_CORES, cores - 1);
         add(b, leaf, r, CPUID_STATIC);
     }
 }
@@ -358,30 +376,36 @@ static void build_topology_amd(const struct builder *b)
     add_plain(b, CPUID_TOPOLOGY_AMD, r);
 }
 
+/* Widths of addresses, and on AMD's processors how vCPUs are counted in their APIC ids. */
+static void build_address(const struct builder *b)
+{
+    const struct cpuid_guest *guest = b->guest;
+    struct cpuid_regs host = host_read(b, CPUID_ADDRESS, 0);
+    uint32_t bits = (uint32_t)field_get(CPUID_88_EAX_PHYS_BITS, host.eax);
+    struct cpuid_regs r = {.eax = at_most(bits == 0 ? 36 : bits, guest->phys_bits) | 48 << 8};
+    if (b->amd) {
+        uint32_t count = at_most(guest->vcpu_count, 256); /* the field has no more room */
+        r.ebx = host.ebx & (uint32_t)ALLOW_88_EBX;
+        r.ecx = (uint32_t)(field_put(CPUID_88_ECX_CORES, count - 1) |
+                           field_put(CPUID_88_ECX_ID_BITS, log2_up(guest->vcpu_count)));
+    }
+    add_plain(b, CPUID_ADDRESS, r);
+}
+
 static void build_extended(const struct builder *b)
 {
-    add_plain(b, CPUID_AMD_MAX, (struct cpuid_regs){.eax = MAX_EXTENDED});
-    struct cpuid_regs r = masked_read(b, MASK_81);
-    bool amd = cpuid_is_amd(&cpuid_lookup(b->out, CPUID_VENDOR, 0)->regs);
+    add_plain(b, CPUID_AMD_MAX, (struct cpuid_regs){.eax = b->amd ? MAX_AMD : MAX_EXTENDED});
+    struct cpuid_regs r = masked_read(b, b->amd ? MASK_81_AMD : MASK_81);
     if (!b->guest->rdtscp)
         r.edx &= (uint32_t)~CPUID_81_EDX_RDTSCP;
-    if (amd && b->guest->vcpu_count > 1)
+    if (b->amd && b->guest->vcpu_count > 1)
         r.ecx |= (uint32_t)CPUID_81_ECX_LEGACY;
     add_plain(b, CPUID_AMD_FEATURES, r);
-    r = host_read(b, CPUID_ADDRESS, 0);
-    uint32_t host_bits = (uint32_t)field_get(CPUID_88_EAX_PHYS_BITS, r.eax);
-    if (host_bits == 0)
-        host_bits = 36;
-    r.eax = at_most(host_bits, b->guest->phys_bits) | 48 << 8;
-    r.ebx &= (uint32_t)ALLOW_88_EBX;
-    r.ecx = amd ? (uint32_t)(field_put(CPUID_88_ECX_CORES, b->guest->vcpu_count - 1) |
-                             field_put(CPUID_88_ECX_ID_BITS, log2_up(b->guest->vcpu_count)))
-                : 0;
-    r.edx = 0;
-    add_plain(b, CPUID_ADDRESS, r);
-    if (amd)
+    build_address(b);
+    if (b->amd)
         build_topology_amd(b);
-    for (unsigned i = MASK_FIRST_PLAIN; i < sizeof(masks) / sizeof(masks[0]); i++)
+    unsigned end = b->amd ? sizeof(masks) / sizeof(masks[0]) : MASK_FIRST_AMD;
+    for (unsigned i = MASK_FIRST_PLAIN; i < end; i++)
         add_plain(b, masks[i].leaf, masked_read(b, i));
 }
 
@@ -417,7 +441,9 @@ void cpuid_policy_build(const struct cpuid_source *host, const struct cpuid_gues
                         struct cpuid_table *out)
 {
     struct builder b = {.host = host, .guest = guest, .out = out};
-    b.host_basic = host->read(host->context, CPUID_VENDOR, 0).eax;
+    struct cpuid_regs vendor = host->read(host->context, CPUID_VENDOR, 0);
+    b.host_basic = vendor.eax;
+    b.amd = cpuid_is_amd(&vendor);
     b.host_extended = host->read(host->context, CPUID_AMD_MAX, 0).eax;
     memset(out, 0, sizeof(*out));
     out->used = ENTRY_FIRST_FREE;

@@ -110,7 +110,7 @@ uint32_t msr_features(const struct cpuid_table *table)
         {leaf88->ebx, CPUID_88_EBX_IBRS | CPUID_88_EBX_STIBP | CPUID_88_EBX_SSBD,
          MSR_NEED_SPEC_CTRL},
         {leaf88->ebx, CPUID_88_EBX_IBPB, MSR_NEED_PRED_CMD},
-        {(uint32_t)cpuid_is_amd(leaf0), 1, MSR_NEED_AMD},
+        {cpuid_is_amd(leaf0), 1, MSR_NEED_AMD},
     };
     uint32_t features = 1u << MSR_ALWAYS;
     for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)

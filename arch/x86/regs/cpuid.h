@@ -23,15 +23,16 @@
 #define CPUID_AMD_FEATURES 0x80000001u
 #define CPUID_BRAND_FIRST  0x80000002u
 #define CPUID_BRAND_LAST   0x80000004u
+#define CPUID_L1_CACHE_AMD 0x80000005u
 #define CPUID_L2_CACHE     0x80000006u
 #define CPUID_POWER        0x80000007u
+#define CPUID_ADDRESS      0x80000008u
 #define CPUID_SVM          0x8000000au
 #define CPUID_TLB_1G       0x80000019u
 #define CPUID_OPTIMIZE     0x8000001au
 #define CPUID_CACHE_AMD    0x8000001du
 #define CPUID_TOPOLOGY_AMD 0x8000001eu
 #define CPUID_FEATURES_AMD 0x80000021u
-#define CPUID_ADDRESS      0x80000008u
 
 /* Leaf 1 EBX. */
 #define CPUID_1_EBX_BRAND   BITS(7, 0)
@@ -236,7 +237,7 @@
 #define CPUID_81_ECX_XOP       BIT(11)
 #define CPUID_81_ECX_FMA4      BIT(16)
 #define CPUID_81_ECX_TBM       BIT(21)
-#define CPUID_81_ECX_TOPOLOGY  BIT(22) /* leaves 0x8000001D and 0x8000001E */
+#define CPUID_81_ECX_TOPOLOGY  BIT(22)              /* leaves 0x8000001D and 0x8000001E */
 #define CPUID_81_EDX_COMMON    UINT32_C(0x0183f3ff) /* AMD: the same bits as in leaf 1 */
 #define CPUID_81_EDX_SYSCALL   BIT(11)
 #define CPUID_81_EDX_NX        BIT(20)
