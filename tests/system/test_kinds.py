@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import image
+import unpack
 from machine import BOOT, BUILD, CACHE, ROOT, Machine
 
 KINDS = ("pvh", "multiboot", "aout", "multiboot2", "flat16", "flat32", "flat64")
@@ -100,3 +101,12 @@ def test_packaged_images(tmp_path):
     config = image.write_config(tmp_path, "packaged", *sections)
     with Machine(config, "packaged", cpus=max(2, len(PACKAGED))) as machine:
         machine.expect_all([rf"^{name}\| .*{first}" for name, (_, first) in PACKAGED.items()], BOOT)
+
+
+def test_stock_kernel_by_pvh(files):
+    """The ELF file inside Debian's bzImage, with an initrd, up to its shell."""
+    (files / "vmlinux").write_bytes(unpack.vmlinux((files / "vmlinuz").read_bytes()))
+    guest = image.linux("elf", "192M").replace("kernel = vmlinuz", "kernel = vmlinux")
+    with Machine(image.write_config(files, "pvh", guest), "pvh") as machine:
+        machine.shells("elf")
+        assert "console=ttyS0" in machine.shell(1, "cat /proc/cmdline")
