@@ -4,6 +4,6 @@
 const struct plan_needs host_needs = {
     .fixed = KIB(96),
     .per_cpu = KIB(64),
-    .per_guest = KIB(36),
+    .per_guest = KIB(40),
     .per_vcpu = KIB(12),
 };

@@ -20,7 +20,7 @@
 #include "kernel/vm/mail.h"
 #include "kernel/vm/stats.h"
 
-#define GUEST_INPUT_BYTES  256
+#define GUEST_INPUT_BYTES  4096  /* what somebody pastes may come at once */
 #define GUEST_OUTPUT_BYTES 32768 /* a whole noisy boot: the serial port takes seconds for it */
 
 enum vcpu_state { VCPU_PARKED, VCPU_WAITING, VCPU_STARTED }; /* processors.h has the picture */
