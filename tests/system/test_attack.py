@@ -74,6 +74,9 @@ def test_neighbour_loses_no_tick_and_no_byte(besieged):
 
 def test_attacks_fail(besieged):
     """The attacker's own verdict on its whole life: nothing was possible that should not be."""
+    if "bad| attack crash:" not in besieged.text():
+        besieged.expect(r"^bad\| attack crash:", ROUND)
+        besieged.expect(r"^bulkhead\| guest bad: triple fault after \d+ ms\n")
     text = besieged.text()
     lives = [life for life in text.split("bad| attack: start") if "bad| attack crash:" in life]
     assert lives
