@@ -28,9 +28,13 @@ def section(kind):
     modules = "".join(f"module = {name} {args}\n" for name, (args, _) in MODULES.items())
     return f"[guest {kind}]\nmemory = 64M\nkernel = kinds.{kind}\ncmdline = I am {kind}\n{modules}"
 
-# What is in Debian's packages beside kernels: the file, and what it says first. iPXE starts in real
-# mode and speaks through the BIOS.
-PACKAGED = {"ipxe": ("ipxe.lkrn", r"iPXE initialising devices\.\.\.ok")}
+# What is in Debian's packages beside kernels: the file, and what it says once it is at work. iPXE
+# starts in real mode and speaks through the BIOS; memtest86+ counts time by the 8254.
+PACKAGED = {
+    "ipxe": ("ipxe.lkrn", r"iPXE initialising devices\.\.\.ok"),
+    "memtest32": ("memtest86+ia32.bin", r"Pass: +0 +Errors: 0"),
+    "memtest64": ("memtest86+x64.bin", r"Pass: +0 +Errors: 0"),
+}
 
 
 def packaged_section(name, file):
