@@ -93,11 +93,19 @@ static const struct decoding {
     [SVM_EXIT_RDPRU] = {EXIT_VIRT_INSN, NULL},
 };
 
+/* Bochs exits for a write to CR0 with EFER.LMA changed already, as if the write had been done. */
+static void lma_repair(struct vmcb *v)
+{
+    bool long_mode = (v->efer & EFER_LME) && (v->cr0 & CR0_PG);
+    v->efer = long_mode ? v->efer | EFER_LMA : v->efer & ~EFER_LMA;
+}
+
 /* A register's number and value, or what common code must read from the instruction. */
 static void decode_cr(struct virt_vcpu *vcpu, struct vm_exit *exit, unsigned number, bool write)
 {
-    const struct vmcb *v = vmcb_of(vcpu);
+    struct vmcb *v = vmcb_of(vcpu);
     unsigned gpr = (unsigned)field_get(CR_DECODED_GPR, v->exit_info1);
+    lma_repair(v);
     length_read(vcpu, exit);
     exit->kind = EXIT_CR;
     exit->cr.number = (uint8_t)number;
