@@ -202,7 +202,7 @@ struct virt_vcpu {
     uint64_t cr0_shadow; /* SVM: what the guest wrote */
     uint64_t cr4_shadow;
     uint64_t clean;  /* SVM: what of the VMCB has not changed since the last exit */
-    uint16_t tag;    /* VPID or ASID, not 0 */
+    uint16_t tag;    /* VPID, not 0 */
     bool nmi_masked; /* SVM: the guest is in its NMI handler, as far as we know */
     bool nmi_wanted;
     bool nmi_stepping;

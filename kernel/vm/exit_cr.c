@@ -98,13 +98,17 @@ struct verdict exit_cr(struct vcpu *vcpu, struct vm_exit *exit)
     return verdict_skip();
 }
 
-/* XCR0 is the guest's own register: checked, then written for it. SDM Vol. 2 "XSETBV". */
+/*
+ * XCR0 is the guest's own register: checked, then written for it. SDM Vol. 2 "XSETBV". Not every
+ * processor looks at the privilege level before it exits (Bochs does not).
+ */
 struct verdict exit_xsetbv(struct vcpu *vcpu, struct vm_exit *exit)
 {
     (void)exit;
     const uint64_t *gpr = vcpu->virt.gpr;
     uint64_t value = gpr[GPR_RDX] << 32 | (uint32_t)gpr[GPR_RAX];
-    if (!xcr0_check(rights.cr.xcr0_valid, (uint32_t)gpr[GPR_RCX], value))
+    uint64_t cpl = get(vcpu, VREG_SS_ATTR) >> SEG_ATTR_DPL_SHIFT & 3;
+    if (cpl != 0 || !xcr0_check(rights.cr.xcr0_valid, (uint32_t)gpr[GPR_RCX], value))
         return verdict_fault(EXC_GP, 0);
     cpu_xsetbv(0, value);
     return verdict_skip();

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as an instruction: what is decoded keeps what insn.h promises. First byte: the mode. */
+/*
+ * Any bytes as an instruction: what is decoded keeps what insn.h and insn_cr.h promise, and the two
+ * agree. First byte: the mode.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/x86/model/insn.h"
+#include "arch/x86/model/insn_cr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,12 +49,38 @@ static void check(const struct insn *insn, size_t size)
     PROMISE(insn->reg == INSN_NO_REG || !insn->has_immediate || insn->op == INSN_IMUL);
 }
 
+static void check_cr(enum insn_mode mode, const struct insn_cr *cr)
+{
+    bool moves = cr->op == INSN_CR_WRITE || cr->op == INSN_CR_READ;
+    unsigned registers = mode == INSN_64 ? 16 : 8;
+    PROMISE(cr->op <= INSN_CR_SMSW);
+    PROMISE(cr->number < registers && (moves || cr->number == 0));
+    PROMISE(cr->gpr < registers || (cr->gpr == INSN_NO_REG && !moves));
+    PROMISE(cr->op != INSN_CR_CLTS || cr->gpr == INSN_NO_REG);
+    PROMISE(cr->size == 2 || cr->size == 4 || (cr->size == 8 && mode == INSN_64));
+}
+
+/* Where both know the instruction they agree on its operand and on where it ends. */
+static void compare_cr(enum insn_mode mode, const uint8_t *bytes, const struct insn *insn)
+{
+    struct insn_cr cr;
+    if (!insn_cr_decode(mode, bytes, insn->length, &cr))
+        return;
+    bool memory = cr.gpr == INSN_NO_REG && cr.op != INSN_CR_CLTS;
+    PROMISE(insn->op == INSN_OTHER && insn->has_memory == memory);
+    PROMISE(memory || !insn_cr_decode(mode, bytes, insn->length - 1u, &cr));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
         return 0;
     enum insn_mode mode = (enum insn_mode)(data[0] % 3);
     struct insn insn, again;
+    struct insn_cr cr;
+    bool known_cr = insn_cr_decode(mode, data + 1, size - 1, &cr);
+    if (known_cr)
+        check_cr(mode, &cr);
     if (!insn_decode(mode, data + 1, size - 1, &insn))
         return 0;
     check(&insn, size - 1);
@@ -62,6 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PROMISE(insn_decode(mode, copy, insn.length, &again));
     PROMISE(again.length == insn.length && again.op == insn.op);
     PROMISE(!insn_decode(mode, copy, insn.length - 1u, &again));
+    PROMISE(insn_cr_decode(mode, copy, insn.length, &cr) == known_cr);
+    compare_cr(mode, copy, &insn);
     free(copy);
     return 0;
 }

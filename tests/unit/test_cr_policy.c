@@ -83,6 +83,38 @@ static void fixed_bits_of_cr4_win(void **state)
     assert_int_equal(policy.cr4_one, CR4_VMXE);
 }
 
+/* AMD-V insists on nothing: CR0.NE and CR4.VMXE stay as the guest wants them. */
+static void limits_of_svm(void **state)
+{
+    (void)state;
+    const struct cr_limits limits = {.cr4_valid = ~UINT64_C(0)};
+    struct cpuid_source source = {all_ones, NULL};
+    struct cpuid_guest guest = {.vcpu_count = 1, .threads_per_core = 1, .phys_bits = 39};
+    static struct cpuid_table table;
+    struct cr_policy policy;
+    cpuid_policy_build(&source, &guest, &table);
+    cr_policy_build(&limits, &table, &policy);
+    assert_int_equal(policy.cr0_mask, ~UINT64_C(0x8005001f));
+    assert_int_equal(policy.cr0_one, 0);
+    assert_int_equal(policy.cr4_one, 0);
+    assert_int_equal(policy.cr4_valid, 0x770fff);
+    assert_int_equal(policy.cr4_mask, ~UINT64_C(0x770fff));
+    struct cr_state old = {.cr0 = CR0_PE | CR0_ET};
+    struct cr_verdict cr0 = cr0_write(&policy, &old, CR0_PE | CR0_ET | CR0_CD);
+    assert_true(cr0.ok);
+    assert_int_equal(cr0.real, CR0_PE | CR0_ET);
+    assert_int_equal(cr0.shadow, CR0_PE | CR0_ET | CR0_CD);
+    struct cr_verdict cr4 = cr4_write(&policy, &old, CR4_PSE);
+    assert_true(cr4.ok);
+    assert_int_equal(cr4.real, CR4_PSE);
+    assert_false(cr4_write(&policy, &old, CR4_VMXE).ok);
+    assert_false(cr4_write(&policy, &old, CR4_LA57).ok);
+    assert_false(efer_write(&policy, &old, EFER_SVME).ok);
+    assert_false(efer_write(&policy, &old, EFER_LMSLE).ok);
+    assert_false(efer_write(&policy, &old, EFER_FFXSR).ok);
+    assert_false(efer_write(&policy, &old, EFER_TCE).ok);
+}
+
 #define PROTECTED (CR0_PE | CR0_ET | CR0_NE)
 #define PAGED     (PROTECTED | CR0_PG)
 #define LONG_EFER (EFER_LME | EFER_LMA)
@@ -328,10 +360,10 @@ static void xcr0(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(masks), cmocka_unit_test(fixed_bits_of_cr4_win),
-        cmocka_unit_test(cr0),   cmocka_unit_test(cr4),
-        cmocka_unit_test(efer),  cmocka_unit_test(lmsw),
-        cmocka_unit_test(xcr0),
+        cmocka_unit_test(masks),         cmocka_unit_test(fixed_bits_of_cr4_win),
+        cmocka_unit_test(limits_of_svm), cmocka_unit_test(cr0),
+        cmocka_unit_test(cr4),           cmocka_unit_test(efer),
+        cmocka_unit_test(lmsw),          cmocka_unit_test(xcr0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

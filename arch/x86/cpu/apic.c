@@ -46,15 +46,24 @@ uint32_t apic_read(uint32_t msr)
     return apic_registers ? *xapic(msr) : (uint32_t)cpu_rdmsr(msr);
 }
 
+/* The command register of an xAPIC takes the next command when the last one is on its way. */
+static void xapic_wait(void)
+{
+    for (unsigned i = 0; i < XAPIC_BUSY_READS && (*xapic(MSR_X2APIC_ICR) & XAPIC_BUSY); i++)
+        cpu_pause();
+}
+
 void apic_write(uint32_t msr, uint32_t value)
 {
-    if (!apic_registers)
+    if (!apic_registers) {
         cpu_wrmsr(msr, value);
-    else if (msr == MSR_X2APIC_SELF_IPI)
+    } else if (msr == MSR_X2APIC_SELF_IPI) {
+        xapic_wait();
         *xapic(MSR_X2APIC_ICR) =
             (uint32_t)field_put(ICR_SHORTHAND, APIC_TO_SELF) | (uint32_t)ICR_ASSERT | value;
-    else
+    } else {
         *xapic(msr) = value;
+    }
 }
 
 bool apic_is_x2(void)
@@ -100,8 +109,7 @@ static void send(uint32_t apic_id, enum apic_delivery delivery, uint8_t vector)
         cpu_wrmsr(MSR_X2APIC_ICR, field_put(ICR_DESTINATION, apic_id) | command);
         return;
     }
-    for (unsigned i = 0; i < XAPIC_BUSY_READS && (*xapic(MSR_X2APIC_ICR) & XAPIC_BUSY); i++)
-        cpu_pause();
+    xapic_wait();
     *xapic(XAPIC_ICR_HIGH) = (uint32_t)field_put(XAPIC_DESTINATION, apic_id);
     *xapic(MSR_X2APIC_ICR) = (uint32_t)command;
 }

@@ -34,10 +34,14 @@ static bool is_prefix(uint8_t byte)
 static struct prefixes prefixes_of(enum insn_mode mode, const uint8_t *bytes, size_t size)
 {
     struct prefixes p = {0, 0, false};
-    while (p.length < size && is_prefix(bytes[p.length]))
-        p.operand_size |= bytes[p.length++] == 0x66;
-    if (mode == INSN_64 && p.length < size && (bytes[p.length] & 0xf0) == 0x40)
-        p.rex = bytes[p.length++];
+    for (; p.length < size; p.length++) {
+        uint8_t byte = bytes[p.length];
+        bool rex = mode == INSN_64 && (byte & 0xf0) == 0x40;
+        if (!rex && !is_prefix(byte))
+            break;
+        p.rex = rex ? byte : 0; /* a REX counts only right before the opcode */
+        p.operand_size |= byte == 0x66;
+    }
     return p;
 }
 

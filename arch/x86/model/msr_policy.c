@@ -225,8 +225,11 @@ bool apic_value_check(uint32_t msr, uint64_t value, bool deadline)
         {MSR_X2APIC_SELF_IPI, 0xff},
     };
     uint64_t valid = UINT32_MAX;
-    if (msr == MSR_X2APIC_LVT_TIMER)
-        valid = LVT_VECTOR | LVT_STATUS | LVT_MASKED | BIT(17) | (deadline ? BIT(18) : 0);
+    if (msr == MSR_X2APIC_LVT_TIMER) {
+        valid = LVT_VECTOR | LVT_STATUS | LVT_MASKED | LVT_TIMER_MODE;
+        if (field_get(LVT_TIMER_MODE, value) > (deadline ? LVT_TIMER_TSC : LVT_TIMER_PERIOD))
+            return false; /* one mode is reserved in any case */
+    }
     for (unsigned i = 0; i < sizeof(masks) / sizeof(masks[0]); i++)
         if (masks[i].msr == msr)
             valid = masks[i].valid;

@@ -75,6 +75,7 @@
 #define EVENT_TYPE_INTR  0u
 #define EVENT_TYPE_NMI   2u
 #define EVENT_TYPE_FAULT 3u
+#define EVENT_TYPE_SOFT  4u /* INT n */
 
 /* VMCB clean field: what the processor need not load again. */
 #define CLEAN_INTERCEPTS BIT(0)

@@ -159,6 +159,20 @@ static void exit_decode(struct virt_vcpu *vcpu, struct vm_exit *exit)
     }
 }
 
+/*
+ * What the exit kept from the guest while it was being delivered, for the next entry: an interrupt
+ * has left the APIC, and a #DB of a trap does not come again. INT n, INT3 and INTO are executed
+ * again instead. A handler that injects something itself replaces it, as the later event does on a
+ * processor. APM Vol. 2 "Event Injection", "EXITINTINFO".
+ */
+static uint64_t event_interrupted(uint64_t event)
+{
+    uint64_t type = field_get(EVENT_TYPE, event), vector = field_get(EVENT_VECTOR, event);
+    bool instruction = type == EVENT_TYPE_SOFT ||
+                       (type == EVENT_TYPE_FAULT && (vector == EXC_BP || vector == EXC_OF));
+    return !(event & EVENT_VALID) || instruction ? 0 : event;
+}
+
 void svm_enter_guest(struct virt_vcpu *vcpu, struct vm_exit *exit)
 {
     struct vmcb *v = vmcb_of(vcpu);
@@ -178,6 +192,7 @@ void svm_enter_guest(struct virt_vcpu *vcpu, struct vm_exit *exit)
     vcpu->gpr[GPR_RAX] = v->rax;
     vcpu->clean = svm_caps()->features & SVM_VMCB_CLEAN ? CLEAN_ALL : 0;
     v->tlb_control = 0;
-    v->event_injection = 0; /* the processor clears the valid bit; not all emulators do */
+    /* The processor clears the valid bit of the last one; not all emulators do. */
+    v->event_injection = event_interrupted(v->exit_int_info);
     exit_decode(vcpu, exit);
 }

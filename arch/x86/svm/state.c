@@ -50,6 +50,12 @@ static void segments_write(struct vmcb *v, const struct virt_start *start)
     v->idtr = (struct vmcb_segment){.limit = real ? UINT16_MAX : 0};
 }
 
+/*
+ * Of all guests: a processor has its own TLB and runs one vCPU, and there may be fewer ASIDs (QEMU
+ * has 16) than processors.
+ */
+#define GUEST_ASID 1
+
 static void controls_write(struct vmcb *v, const struct virt_vcpu *vcpu)
 {
     v->cr_intercepts = (uint32_t)INTERCEPT_CR_WRITE(4);
@@ -58,7 +64,7 @@ static void controls_write(struct vmcb *v, const struct virt_vcpu *vcpu)
     v->intercepts[1] = (uint32_t)(INTERCEPTED >> 32);
     v->iopm_base = svm_io_map().raw;
     v->msrpm_base = svm_msr_map().raw;
-    v->asid = vcpu->tag;
+    v->asid = GUEST_ASID;
     v->np_control = NP_ENABLE;
     v->nested_cr3 = vcpu->tables.raw;
 }
