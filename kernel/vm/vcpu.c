@@ -132,7 +132,7 @@ static void nmi_inject(struct vcpu *vcpu)
 
 void vcpu_nmi(struct vcpu *vcpu)
 {
-    if (!vcpu->nmi_pending && rights.ops->ready(&vcpu->virt, EVENT_NMI)) {
+    if (rights.ops->ready(&vcpu->virt, EVENT_NMI)) {
         nmi_inject(vcpu);
         return;
     }

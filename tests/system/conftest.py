@@ -8,7 +8,7 @@ import place
 from machine import Machine
 
 # Tests that use the same machine come one after another, in this order.
-MACHINES = ["pair", "quartet", "besieged", "crashing", "refusing"]
+MACHINES = ["pair", "quartet", "fighters", "endings", "besieged", "crashing", "refusing"]
 
 # These boot nothing: wherever they run, it is the same.
 WITHOUT_MACHINE = ["test_check.py", "test_guest_acpi.py"]

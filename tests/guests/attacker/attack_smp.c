@@ -21,7 +21,7 @@
 #define RESETS      50
 #define STORM       2000
 
-extern uint8_t second_code[], second_code_end[];
+extern uint8_t second_code[], second_cr3[], second_code_end[];
 void second_main(void);
 void second_interrupt(void);
 void second_nmi(void);
@@ -114,16 +114,18 @@ uint32_t second_processors(void)
     return cpuid(CPUID_BULKHEAD_INFO, 0).edx;
 }
 
-static void start_code(uint32_t page)
+static void code_put(uint32_t page)
 {
-    memcpy((void *)(uintptr_t)(page * PAGE_4K), second_code,
-           (size_t)(second_code_end - second_code));
+    uint8_t *at = (uint8_t *)(uintptr_t)(page * PAGE_4K);
+    uint32_t cr3 = (uint32_t)read_cr3();
+    memcpy(at, second_code, (size_t)(second_code_end - second_code));
+    memcpy(at + (second_cr3 - second_code), &cr3, sizeof(cr3));
 }
 
 bool second_start(enum second_task first_task)
 {
     uint32_t lives = second_lives;
-    start_code(PAGE_START);
+    code_put(PAGE_START);
     task = first_task;
     ipi(APIC_INIT, to(SECOND));
     ipi(APIC_STARTUP, to(SECOND) | PAGE_START);
@@ -206,7 +208,8 @@ static void resets(struct report *report)
 static void storms(struct report *report)
 {
     uint32_t nmis = second_nmis, ours = interrupts[VECTOR_OURS];
-    expect(report, second_start(SECOND_STORM), "it does not start");
+    expect(report, second_start(SECOND_LISTEN), "it does not start");
+    second_give(SECOND_STORM);
     for (uint32_t i = 0; i < STORM; i++) {
         ipi(APIC_NMI, to(SECOND));
         ipi(APIC_FIXED, to(SECOND) | VECTOR_HERS);

@@ -5,7 +5,7 @@
 %include "tests/guests/attacker/layout.inc"
 
 extern attacker_main, bss_start, bss_end
-global gdt, gdt_pointer, stack_top, boot_tables
+global gdt, gdt_pointer, stack_top
 
 %define CR4_PAE  (1 << 5)
 %define CR0_PG   (1 << 31)

@@ -4,8 +4,8 @@
 
 %include "tests/guests/attacker/layout.inc"
 
-extern gdt, boot_tables, second_main, second_interrupts, second_nmis
-global second_code, second_code_end, second_stack_top, second_interrupt, second_nmi
+extern gdt, second_main, second_interrupts, second_nmis
+global second_code, second_cr3, second_code_end, second_stack_top, second_interrupt, second_nmi
 
 %define CR0_PE_PG  0x80000001
 %define CR4_PAE    (1 << 5)
@@ -22,7 +22,7 @@ second_code:
     cs lgdt [.gdt - second_code]
     mov eax, CR4_PAE
     mov cr4, eax
-    mov eax, boot_tables
+    mov eax, [cs:second_cr3 - second_code]
     mov cr3, eax
     mov ecx, EFER
     rdmsr
@@ -34,6 +34,8 @@ second_code:
 .gdt:
     dw GDT_ENTRIES * 8 - 1
     dd gdt
+second_cr3:                             ; filled in: the first one's
+    dd 0
 second_code_end:
 
 bits 64
