@@ -16,6 +16,7 @@ org 0x100000
 %define LSR_THRE      0x20
 %define NOBODY        0xed              ; a port that nobody owns
 %define RTC_DATA      0x71
+%define SYSTEM_B      0x61              ; outputs of the PIT
 %define PCI_DATA      0xcfc
 %define SLEEP_CONTROL 0x600
 %define SLEEP_NOW     0x34              ; SLP_EN, SLP_TYP 5
@@ -29,8 +30,8 @@ org 0x100000
 %define MSR_X2APIC_ID   0x802
 %define MSR_X2APIC_ICR  0x830
 
-; Bochs brings its clock up to date where a run of instructions begins that it has not linked to the
-; one before.
+; Bochs and QEMU bring their clocks up to date where a run of instructions begins that they have not
+; linked to the one before.
 %macro fresh_rdtsc 0
     jmp %%here
 %%here:
@@ -81,6 +82,7 @@ section .text
     KIND "out_nobody", 0, 0, NOBODY, {out dx, al}
     KIND "in_uart_lsr", 0, 0, LSR, {in al, dx}
     KIND "in_rtc", 0, 0, RTC_DATA, {in al, dx}
+    KIND "in_port_61", 0, 0, SYSTEM_B, {in al, dx}
     KIND "in_pci", 0, 0, PCI_DATA, {in eax, dx}
     KIND "read_ioapic", 0, 0, IOAPIC, {mov eax, [rdx]}
     KIND "xsetbv", 1, 0, 0, xsetbv
