@@ -39,7 +39,6 @@ EXPECTED_COMPLAINTS = [
     r"Performance Events: unsupported p6 CPU model \d+ no PMU driver, software events only",
     r'if necessary, use "pci=nocrs" and report a bug',
     r"acpi PNP0A03:00: fail to add MMCONFIG information",
-    r"AMD Zen1 FPDSS bug detected, enabling mitigation",
     r"iommu: DMA domain TLB invalidation policy",
     r"AMD Zen1 (FPDSS|DIV0) bug detected",
     r"Speculative Return Stack Overflow: WARNING: See ",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """QEMU: AMD-V in software (TCG), or the host's own virtualization (KVM)."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -17,8 +18,10 @@ TCG_MODEL = "EPYC,+svm,+npt,-monitor"
 # All that the host can give, what only this host has (invariant TSC) too: nobody migrates it.
 KVM_MODEL = "host,migratable=no"
 
-# One instruction is one nanosecond, and idle time passes at once.
-REPEATABLE = ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01T12:00:00,clock=vm"]
+# Time goes by instructions: each takes 2^shift nanoseconds, and idle time passes at once. The TSC
+# counts nanoseconds.
+REPEATABLE = ["-icount", "shift={shift},sleep=off", "-rtc", "base=2020-01-01T12:00:00,clock=vm"]
+IPS = 1_000_000_000
 
 
 def _topology(cpus):
@@ -42,9 +45,9 @@ class Qemu(Machine):
 
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
-        if self.ips is not None:
-            raise MachineError("--ips is for Bochs: QEMU's clock does not count instructions, or "
-                               "one a nanosecond (--repeatable)")
+        if self.ips is not None and not self.repeatable:
+            raise MachineError("--ips is not for QEMU, whose time is the host's; with --repeatable "
+                               "it is")
         if not installed():
             raise MachineError(f"there is no {PROGRAM}: run 'tools/setup run'")
 
@@ -66,7 +69,8 @@ class Qemu(Machine):
             command += ["-chardev", f"file,id=debug,path={self.debug_port}",
                         "-device", "isa-debugcon,iobase=0xe9,chardev=debug"]
         if self.repeatable:
-            command += REPEATABLE
+            shift = max(0, round(math.log2(IPS / (self.ips or IPS))))
+            command += [word.format(shift=shift) for word in REPEATABLE]
         return command + self.options
 
     def streams(self):
