@@ -135,7 +135,8 @@ def test_reboot_machine(files, lab):
     config = image.write_config(
         files,
         "reset",
-        image.attacker("reset", "crash=triple", "on-crash = reboot-machine"),
+        # The other guest has to be up before: this one spins for three seconds.
+        image.attacker("reset", "attack=spin spin=3000 crash=triple", "on-crash = reboot-machine"),
         image.attacker("other", "crash=none then=hang"),
     )
     with Machine(config, "reset") as machine:
