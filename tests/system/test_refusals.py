@@ -26,7 +26,7 @@ LOCKED_OFF = {
     "  hint: enable Intel Virtualization Technology (VT-x, VMX) in the firmware setup, then "
     "switch the machine off and on",
     "AMD-V": "bulkhead: AMD-V is switched off and locked by the firmware\n"
-    "  hint: enable SVM (AMD-V) in the firmware setup, then switch the machine off and on",
+    "  hint: enable SVM Mode (AMD-V, virtualization) in the firmware setup",
 }
 
 # Name: text of the config (None: there is none), what is said of it. {kernel}: size of that file;
