@@ -39,7 +39,6 @@ struct vcpu {
     uint64_t mtrr_def_type;
     uint64_t kvm_system_time; /* what the guest wrote to MSR_KVM_SYSTEM_TIME */
     uint64_t kvm_wall_clock;
-    uint64_t tsc_adjust;
     gva_t code_page; /* decode.c: the page of the last instruction that was read ... */
     uint64_t code_cr3;
     gpa_t code_at; /* ... and where it lies */
@@ -65,7 +64,6 @@ struct guest {
     uint32_t starts;         /* how often it was started */
     uint32_t crashes_in_row; /* quick ones, for the back-off */
     uint64_t started_tsc;
-    uint64_t launched_tsc; /* of the very first start */
 
     struct lock devices; /* over the virtual devices, the input's end and the output's beginning */
     struct vplatform platform;

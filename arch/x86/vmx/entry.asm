@@ -3,18 +3,17 @@
 ; nothing else; what a guest keeps in FPU, debug and system call registers stays there, since the
 ; hypervisor uses none of them. SDM Vol. 3C "VMX Instruction Reference", "VM Entries", "VM Exits".
 
+%include "arch/x86/cpu/gprs.inc"
+%include "arch/x86/cpu/percpu.inc"
+
 bits 64
 default rel
 
 %define VMCS_HOST_RSP 0x6c14
 
-; struct virt_vcpu (arch/virt.h)
-%define VCPU_GPR(n)   ((n) * 8)
+; struct virt_vcpu (arch/virt.h); its general registers come first
 %define VCPU_HOST_RSP 128
 %define VCPU_LAUNCHED 136
-
-; struct cpu (arch/x86/cpu/percpu.h), behind GS
-%define CPU_ATTENTION 8
 
 ; enum vmx_entry_result (arch/x86/vmx/vmx.h)
 %define ENTRY_EXITED 0
@@ -50,21 +49,8 @@ vmx_window_start:
     jne vmx_window_abort
 
     cmp qword [rdi + VCPU_LAUNCHED], 0
-    mov rax, [rdi + VCPU_GPR(0)]        ; mov leaves the flags of the comparison alone
-    mov rcx, [rdi + VCPU_GPR(1)]
-    mov rdx, [rdi + VCPU_GPR(2)]
-    mov rbx, [rdi + VCPU_GPR(3)]
-    mov rbp, [rdi + VCPU_GPR(5)]
-    mov rsi, [rdi + VCPU_GPR(6)]
-    mov r8, [rdi + VCPU_GPR(8)]
-    mov r9, [rdi + VCPU_GPR(9)]
-    mov r10, [rdi + VCPU_GPR(10)]
-    mov r11, [rdi + VCPU_GPR(11)]
-    mov r12, [rdi + VCPU_GPR(12)]
-    mov r13, [rdi + VCPU_GPR(13)]
-    mov r14, [rdi + VCPU_GPR(14)]
-    mov r15, [rdi + VCPU_GPR(15)]
-    mov rdi, [rdi + VCPU_GPR(7)]
+    mov rax, [rdi + GPR(0)]        ; mov leaves the flags of the comparison alone
+    GPRS_LOAD
     je .first
     vmresume
     jmp vmx_window_end
@@ -82,21 +68,8 @@ vmx_window_abort:
 vmx_exit:
     push rdi
     mov rdi, [rsp + 8]
-    mov [rdi + VCPU_GPR(0)], rax
-    mov [rdi + VCPU_GPR(1)], rcx
-    mov [rdi + VCPU_GPR(2)], rdx
-    mov [rdi + VCPU_GPR(3)], rbx
-    mov [rdi + VCPU_GPR(5)], rbp
-    mov [rdi + VCPU_GPR(6)], rsi
-    pop qword [rdi + VCPU_GPR(7)]
-    mov [rdi + VCPU_GPR(8)], r8
-    mov [rdi + VCPU_GPR(9)], r9
-    mov [rdi + VCPU_GPR(10)], r10
-    mov [rdi + VCPU_GPR(11)], r11
-    mov [rdi + VCPU_GPR(12)], r12
-    mov [rdi + VCPU_GPR(13)], r13
-    mov [rdi + VCPU_GPR(14)], r14
-    mov [rdi + VCPU_GPR(15)], r15
+    mov [rdi + GPR(0)], rax
+    GPRS_STORE
     mov qword [rdi + VCPU_LAUNCHED], 1
     xor eax, eax                        ; ENTRY_EXITED
 
