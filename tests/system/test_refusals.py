@@ -247,12 +247,11 @@ NO_VMX = (
     "bulkhead: this processor has no VT-x (CPUID reports no VMX)\n"
     "  hint: in a virtual machine, let its host offer nested VT-x"
 )
+NO_NESTED_PAGING = "bulkhead: this processor's AMD-V has no nested paging"
 NO_X2APIC = (
     "bulkhead: this processor has no x2APIC\n"
     "  hint: look for an x2APIC option in the firmware setup"
 )
-
-
 
 
 def bochs_model(name):
@@ -265,6 +264,10 @@ MODELS = {
     "bochs": {
         "no-vmx": (bochs_model("p4_prescott_celeron_336"), NO_VMX),
         "no-x2apic": (bochs_model("core2_penryn_t9600"), NO_X2APIC),
+    },
+    "bochs-amd": {
+        "no-svm": (bochs_model("athlon64_venice"), NO_SVM),
+        "no-nested-paging": (bochs_model("turion64_tyler"), NO_NESTED_PAGING),
     },
     "qemu": {"no-svm": (["-cpu", "EPYC,-svm,-monitor"], NO_SVM)},
 }.get(place.HERE.emulator, {})

@@ -24,6 +24,8 @@ struct machine {
     uint32_t flush;
 };
 
+static uint32_t version; /* leaf 1 EAX, of whichever machine is read */
+
 #define NOT_AMD_V "CPUID reports no SVM"
 #define LOCKED_BY "locked by the firmware"
 
@@ -67,6 +69,8 @@ static struct cpuid_regs read_cpuid(void *context, uint32_t leaf, uint32_t suble
     (void)subleaf;
     if (leaf == CPUID_AMD_MAX)
         return (struct cpuid_regs){.eax = m->last};
+    if (leaf == CPUID_FEATURES)
+        return (struct cpuid_regs){.eax = version};
     assert_true(leaf <= m->last);
     if (leaf == CPUID_AMD_FEATURES)
         return (struct cpuid_regs){.ecx = m->ecx, .edx = m->edx};
@@ -124,11 +128,37 @@ static void vm_cr(void **state)
         assert_int_equal(svm_vm_cr(cases[i].before), cases[i].after);
 }
 
+static void lfence_by_family(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t version;
+        bool de_cfg;
+    } cases[] = {
+        {0x00000f40, false},                      /* family 0Fh, K8 */
+        {0x00100f42, true},  {0x00200f31, false}, /* 10h, 11h */
+        {0x00300f10, true},  {0x00600f12, true},  /* 12h, 15h */
+        {0x00800f11, true},  {0x00a20f10, true},  /* 17h, 19h */
+        {0x00000663, false},                      /* of another vendor */
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct machine m = machines[0];
+        struct cpuid_source source = {read_cpuid, &m};
+        struct svm_caps caps;
+        unsigned reads = 0;
+        version = cases[i].version;
+        reading = &m;
+        svm_caps_read(&caps, &source, read_vm_cr, &reads);
+        assert_int_equal(caps.de_cfg, cases[i].de_cfg);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(machines_as_they_are),
         cmocka_unit_test(vm_cr),
+        cmocka_unit_test(lfence_by_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,16 @@
 /* ASID 0 is the host's, so that a guest needs a second one. */
 #define ASIDS_MIN 2
 
+/* "Software Techniques for Managing Speculation on AMD Processors": families 10h and 12h on. */
+static bool has_de_cfg(const struct cpuid_source *cpuid)
+{
+    uint64_t version = cpuid->read(cpuid->context, CPUID_FEATURES, 0).eax;
+    uint64_t family = field_get(CPUID_1_EAX_FAMILY, version);
+    if (family == CPUID_FAMILY_EXTENDED)
+        family += field_get(CPUID_1_EAX_FAMILY_EXT, version);
+    return family >= 0x10 && family != 0x11;
+}
+
 void svm_caps_read(struct svm_caps *caps, const struct cpuid_source *cpuid,
                    uint64_t (*rdmsr)(void *context, uint32_t msr), void *context)
 {
@@ -22,6 +32,7 @@ void svm_caps_read(struct svm_caps *caps, const struct cpuid_source *cpuid,
     caps->features = svm.edx;
     caps->page_1g = (features.edx & CPUID_81_EDX_PAGE1G) != 0;
     caps->vm_cr = rdmsr(context, MSR_VM_CR);
+    caps->de_cfg = has_de_cfg(cpuid);
 }
 
 bool svm_support_check(const struct svm_caps *caps, struct diag *diag)

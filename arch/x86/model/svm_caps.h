@@ -17,6 +17,7 @@ struct svm_caps {
     uint32_t asids;    /* Fn8000_000A EBX */
     uint32_t features; /* Fn8000_000A EDX */
     uint64_t vm_cr;    /* MSR VM_CR; 0 without SVM */
+    bool de_cfg;       /* MSR DE_CFG exists, which chooses whether LFENCE serializes */
 };
 
 /* Read them; `rdmsr` is asked only for what exists, given that CPUID reports SVM. */

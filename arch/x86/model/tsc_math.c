@@ -4,11 +4,6 @@
 #include "arch/x86/regs/cpuid.h"
 #include "kernel/lib/types.h"
 
-/* Leaf 1 EAX. SDM Vol. 2A "CPUID", "Version Information". */
-#define SIGNATURE_MODEL_LOW  BITS(7, 4)
-#define SIGNATURE_FAMILY     BITS(11, 8)
-#define SIGNATURE_MODEL_HIGH BITS(19, 16)
-
 /* Disagreement from which on CPUID is wrong: one part in so many. */
 #define TOLERANCE 100
 
@@ -25,10 +20,10 @@ static const struct {
 
 static uint32_t model_crystal(const struct tsc_cpuid *cpuid)
 {
-    uint64_t model = field_get(SIGNATURE_MODEL_HIGH, cpuid->signature) << 4 |
-                     field_get(SIGNATURE_MODEL_LOW, cpuid->signature);
+    uint64_t model = field_get(CPUID_1_EAX_MODEL_EXT, cpuid->signature) << 4 |
+                     field_get(CPUID_1_EAX_MODEL, cpuid->signature);
 
-    if (!cpuid->intel || field_get(SIGNATURE_FAMILY, cpuid->signature) != 6)
+    if (!cpuid->intel || field_get(CPUID_1_EAX_FAMILY, cpuid->signature) != 6)
         return 0;
     for (size_t i = 0; i < ARRAY_COUNT(crystals); i++)
         if (crystals[i].model == model)

@@ -34,6 +34,13 @@
 #define CPUID_TOPOLOGY_AMD 0x8000001eu
 #define CPUID_FEATURES_AMD 0x80000021u
 
+/* Leaf 1 EAX. SDM Vol. 2A "CPUID", "Version Information". */
+#define CPUID_1_EAX_MODEL      BITS(7, 4)
+#define CPUID_1_EAX_FAMILY     BITS(11, 8)
+#define CPUID_1_EAX_MODEL_EXT  BITS(19, 16)
+#define CPUID_1_EAX_FAMILY_EXT BITS(27, 20) /* to be added when the family is this: */
+#define CPUID_FAMILY_EXTENDED  0xf
+
 /* Leaf 1 EBX. */
 #define CPUID_1_EBX_BRAND   BITS(7, 0)
 #define CPUID_1_EBX_CLFLUSH BITS(15, 8)

@@ -56,6 +56,17 @@ static void vmsave(void *page)
     __asm__ volatile("vmsave %0" : : "a"(host_hpa(page).raw) : "memory");
 }
 
+/*
+ * Guests are told that LFENCE serializes (DE_CFG in arch/x86/model/msr_policy.c), on which their
+ * defence against speculation rests. Whoever virtualizes this machine may let us read that it does,
+ * but not write.
+ */
+static void lfence_serialize(void)
+{
+    if (caps.de_cfg && !(cpu_rdmsr(MSR_AMD_DE_CFG) & AMD_DE_CFG_LFENCE))
+        cpu_wrmsr(MSR_AMD_DE_CFG, cpu_rdmsr(MSR_AMD_DE_CFG) | AMD_DE_CFG_LFENCE);
+}
+
 static bool svm_cpu_enable(struct cpu *cpu, struct diag *diag)
 {
     uint64_t vm_cr = cpu_rdmsr(MSR_VM_CR);
@@ -64,6 +75,7 @@ static bool svm_cpu_enable(struct cpu *cpu, struct diag *diag)
                         cpu->index);
     if (svm_vm_cr(vm_cr) != vm_cr)
         cpu_wrmsr(MSR_VM_CR, svm_vm_cr(vm_cr));
+    lfence_serialize();
     cpu_wrmsr(MSR_IA32_EFER, cpu_rdmsr(MSR_IA32_EFER) | EFER_SVME);
     cpu_wrmsr(MSR_VM_HSAVE_PA, host_hpa(cpu->virt_page).raw);
     vmsave((char *)cpu->virt_page + PAGE_4K);
