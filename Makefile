@@ -132,8 +132,9 @@ NO_MEMCPY_CALLS := -fno-builtin $(if $(CLANG),,-fno-tree-loop-distribute-pattern
 $(BUILD)/kernel/kernel/lib/mem.o: KERNEL_CFLAGS += $(NO_MEMCPY_CALLS)
 
 # The way from an exit back to the guest is built for speed, all else for size.
-HOT_SRCS := arch/x86/svm/exit.c arch/x86/svm/event.c arch/x86/vmx/vmx.c arch/x86/vmx/exit.c arch/x86/vmx/event.c kernel/vm/vcpu.c \
-            kernel/vm/exit_cpuid.c kernel/vm/exit_msr.c kernel/vm/exit_io.c
+HOT_SRCS := arch/x86/svm/exit.c arch/x86/svm/event.c arch/x86/vmx/vmx.c arch/x86/vmx/exit.c \
+            arch/x86/vmx/event.c arch/x86/cpu/windows.c kernel/vm/vcpu.c kernel/vm/decode.c \
+            kernel/vm/gmem.c kernel/vm/exit_cpuid.c kernel/vm/exit_msr.c kernel/vm/exit_io.c
 $(HOT_SRCS:%.c=$(BUILD)/kernel/%.o): OPTIMIZE := -O2
 
 $(KERNEL_C_OBJS): $(BUILD)/flags/kernel

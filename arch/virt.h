@@ -102,6 +102,8 @@ struct vm_exit {
     uint8_t length;  /* of the instruction, where the exit is due to one */
     bool undecoded;  /* ... and the hardware did not tell: common code reads it, length, operands */
     uint64_t reason; /* as the hardware gave it, for the crash record */
+    gva_t at;        /* undecoded: where the instruction lies, ... */
+    uint64_t cr3;    /* ... by which tables */
     union {
         struct {
             uint16_t port;

@@ -23,31 +23,26 @@ static const uint16_t opcodes[EXIT_KINDS] = {
  */
 static bool decode_known(struct vcpu *vcpu, struct vm_exit *exit)
 {
-    gva_t at = gaccess_rip(vcpu);
-    uint64_t offset = at.raw & (PAGE_4K - 1);
-    uint16_t bytes;
+    uint64_t offset = exit->at.raw & (PAGE_4K - 1);
     if (opcodes[exit->kind] == 0 || offset > PAGE_4K - OPCODE_BYTES ||
-        vcpu->code_page.raw != at.raw - offset ||
-        vcpu->code_cr3 != rights.ops->get(&vcpu->virt, VREG_CR3))
+        vcpu->code_page.raw != exit->at.raw - offset || vcpu->code_cr3 != exit->cr3)
         return false;
-    if (!gmem_read(vcpu->guest, gpa(vcpu->code_at.raw + offset), &bytes, OPCODE_BYTES) ||
-        bytes != opcodes[exit->kind])
+    if (gmem_load16(hpa(vcpu->code_at.raw + offset)) != opcodes[exit->kind])
         return false;
     exit->length = OPCODE_BYTES;
     return true;
 }
 
-static void remember_page(struct vcpu *vcpu)
+static void remember_page(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-    gva_t at = gaccess_rip(vcpu);
     struct verdict ignored;
-    gpa_t to;
-    if (!gaccess_translate(vcpu, at, WALK_FETCH, &to, &ignored))
+    uint64_t room, offset = exit->at.raw & (PAGE_4K - 1);
+    gpa_t at;
+    if (!gaccess_translate(vcpu, exit->at, WALK_FETCH, &at, &ignored) ||
+        !gmem_translate(vcpu->guest, gpa(at.raw - offset), &vcpu->code_at, &room))
         return;
-    uint64_t offset = at.raw & (PAGE_4K - 1);
-    vcpu->code_page = gva(at.raw - offset);
-    vcpu->code_at = gpa(to.raw - offset);
-    vcpu->code_cr3 = rights.ops->get(&vcpu->virt, VREG_CR3);
+    vcpu->code_page = gva(exit->at.raw - offset);
+    vcpu->code_cr3 = exit->cr3;
 }
 
 static bool decode_cr(struct vcpu *vcpu, struct vm_exit *exit, struct verdict *fault)
@@ -73,14 +68,19 @@ static bool decode_cr(struct vcpu *vcpu, struct vm_exit *exit, struct verdict *f
     return true;
 }
 
-bool decode_exit(struct vcpu *vcpu, struct vm_exit *exit, struct verdict *fault)
+/* Apart, so that the instructions that are known do not pay for its registers. */
+static __attribute__((noinline)) bool decode_new(struct vcpu *vcpu, struct vm_exit *exit,
+                                                 struct verdict *fault)
 {
     struct insn insn;
-    if (decode_known(vcpu, exit))
-        return true;
     if (!gaccess_insn(vcpu, &insn, fault))
         return false;
     exit->length = insn.length;
-    remember_page(vcpu);
+    remember_page(vcpu, exit);
     return exit->kind != EXIT_CR || decode_cr(vcpu, exit, fault);
+}
+
+bool decode_exit(struct vcpu *vcpu, struct vm_exit *exit, struct verdict *fault)
+{
+    return decode_known(vcpu, exit) || decode_new(vcpu, exit, fault);
 }

@@ -15,8 +15,7 @@ static uint64_t get(struct vcpu *vcpu, enum vcpu_reg reg)
 
 static bool read_table(void *context, gpa_t at, unsigned size, uint64_t *value)
 {
-    *value = 0;
-    return gmem_read(context, at, value, size);
+    return gmem_load(context, at, size, value);
 }
 
 static bool mark_table(void *context, gpa_t at, unsigned size, uint64_t old, uint64_t value)
@@ -79,9 +78,19 @@ bool gaccess_translate(struct vcpu *vcpu, gva_t at, uint32_t access, gpa_t *to,
     return false;
 }
 
+enum insn_mode gaccess_mode(struct vcpu *vcpu)
+{
+    uint64_t attributes = get(vcpu, VREG_CS_ATTR);
+    if ((get(vcpu, VREG_EFER) & EFER_LMA) && (attributes & SEG_ATTR_LONG))
+        return INSN_64;
+    return attributes & SEG_ATTR_BIG ? INSN_32 : INSN_16;
+}
+
+/* In 64-bit mode the base of CS counts as 0, whatever its descriptor said. */
 gva_t gaccess_rip(struct vcpu *vcpu)
 {
-    return gva(get(vcpu, VREG_CS_BASE) + get(vcpu, VREG_RIP));
+    uint64_t base = gaccess_mode(vcpu) == INSN_64 ? 0 : get(vcpu, VREG_CS_BASE);
+    return gva(base + get(vcpu, VREG_RIP));
 }
 
 uint32_t gaccess_code(struct vcpu *vcpu, uint8_t *bytes, uint32_t size)
@@ -98,14 +107,6 @@ uint32_t gaccess_code(struct vcpu *vcpu, uint8_t *bytes, uint32_t size)
         at.raw += step;
     }
     return got;
-}
-
-enum insn_mode gaccess_mode(struct vcpu *vcpu)
-{
-    uint64_t attributes = get(vcpu, VREG_CS_ATTR);
-    if ((get(vcpu, VREG_EFER) & EFER_LMA) && (attributes & SEG_ATTR_LONG))
-        return INSN_64;
-    return attributes & SEG_ATTR_BIG ? INSN_32 : INSN_16;
 }
 
 bool gaccess_insn(struct vcpu *vcpu, struct insn *insn, struct verdict *fault)

@@ -41,6 +41,23 @@ static void *gmem_window(const struct guest *guest, gpa_t at, uint64_t *size)
     return window;
 }
 
+bool gmem_load(const struct guest *guest, gpa_t at, unsigned size, uint64_t *value)
+{
+    hpa_t to;
+    uint64_t room;
+    if (!gmem_translate(guest, at, &to, &room))
+        return false;
+    const volatile void *window = window_map(SLOT_GUEST, to, &room);
+    *value = size == 8 ? *(const volatile uint64_t *)window : *(const volatile uint32_t *)window;
+    window_unmap(SLOT_GUEST);
+    return true;
+}
+
+uint16_t gmem_load16(hpa_t at)
+{
+    return window_load16(SLOT_GUEST, at);
+}
+
 enum touch { TOUCH_READ, TOUCH_WRITE, TOUCH_CLEAR };
 
 /* `buffer` is read only when writing. */

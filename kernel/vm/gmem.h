@@ -20,6 +20,12 @@ bool gmem_translate(const struct guest *guest, gpa_t at, hpa_t *to, uint64_t *ro
 bool gmem_read(const struct guest *guest, gpa_t from, void *to, uint64_t size);
 bool gmem_write(const struct guest *guest, gpa_t to, const void *from, uint64_t size);
 
+/* 4 or 8 bytes in one access. They lie in one page. False: not RAM of this guest. */
+bool gmem_load(const struct guest *guest, gpa_t at, unsigned size, uint64_t *value);
+
+/* Two bytes in one page that gmem_translate() found. */
+uint16_t gmem_load16(hpa_t at);
+
 /* If the 4 or 8 bytes at `at` (aligned) are `old`, make them `value`, in one step. False: not so.
  */
 bool gmem_replace(const struct guest *guest, gpa_t at, unsigned size, uint64_t old, uint64_t value);

@@ -41,7 +41,7 @@ struct vcpu {
     uint64_t kvm_wall_clock;
     gva_t code_page; /* decode.c: the page of the last instruction that was read ... */
     uint64_t code_cr3;
-    gpa_t code_at; /* ... and where it lies */
+    hpa_t code_at; /* ... and where it lies */
     struct cpuid_table cpuid;
     struct stats stats;
 };

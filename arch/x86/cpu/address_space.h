@@ -32,4 +32,7 @@ struct pagetable *address_space(void);
 /* Tables for the windows of so many processors. Part of memory_init(), before the switch. */
 bool windows_init(struct pagetable *table, uint32_t cpus);
 
+/* Behind the switch: from now on there are windows. */
+void windows_open(const struct pagetable *table);
+
 #endif

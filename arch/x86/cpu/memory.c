@@ -130,6 +130,7 @@ void memory_init(const struct handoff *handoff, const struct plan *plan,
     cpu_write_cr3(memory.table.root.raw);
     memory.host_offset = HOST_AREA - memory.host.raw;
     features_enable(); /* forget the global translations of the old tables */
+    windows_open(&memory.table);
 
     struct cpu *cpu = tables_boot_cpu();
     tables_prepare(cpu);

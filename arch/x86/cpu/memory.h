@@ -63,4 +63,7 @@ void memory_seal(void);
 void *window_map(unsigned slot, hpa_t at, uint64_t *room);
 void window_unmap(unsigned slot);
 
+/* The two bytes at `at`, in one page, through a slot that is not mapped: all three in one. */
+uint16_t window_load16(unsigned slot, hpa_t at);
+
 #endif

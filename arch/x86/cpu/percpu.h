@@ -36,6 +36,7 @@ struct cpu {
     uint64_t stack_size;            /* bytes of the main stack */
     uint64_t online;                /* it has answered; atomic */
     void *virt_page;                /* 4 KiB for the backend: VMXON region or host save area */
+    uint64_t virt_host;             /* SVM: HPA of the VMCB with the hypervisor's own side */
     bool virt_enabled;              /* in root or host mode */
 };
 

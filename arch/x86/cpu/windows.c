@@ -10,9 +10,11 @@
 #define ROOT_INDEX(address)  ((address) >> 39 & (TABLE_ENTRIES - 1))
 #define UPPER_INDEX(address) ((address) >> 30 & (TABLE_ENTRIES - 1))
 
-/* The tables of the 2 MiB level, one behind the other in host memory; their entries are slots. */
+/* The tables of the 2 MiB level, one behind the other in host memory: their entries are slots. */
 static hpa_t first_table;
-static uint32_t slot_count;
+static uint64_t *entries;
+static uint32_t entry_count;
+static uint64_t rights; /* all of an entry but its address */
 
 bool windows_init(struct pagetable *table, uint32_t cpus)
 {
@@ -24,8 +26,9 @@ bool windows_init(struct pagetable *table, uint32_t cpus)
         return false;
     root[ROOT_INDEX(WINDOW_AREA)] = format->link(upper.raw);
     uint64_t *links = table->table_at(table->context, upper);
-    slot_count = cpus * WINDOW_SLOTS;
-    for (uint32_t slot = 0; slot < slot_count; slot += TABLE_ENTRIES) {
+    entry_count = cpus * WINDOW_SLOTS;
+    rights = format->leaf(0, MAP_READ | MAP_WRITE, 2);
+    for (uint32_t slot = 0; slot < entry_count; slot += TABLE_ENTRIES) {
         if (!table->take_page(table->context, &lower))
             return false;
         if (slot == 0)
@@ -35,42 +38,46 @@ bool windows_init(struct pagetable *table, uint32_t cpus)
     return true;
 }
 
+void windows_open(const struct pagetable *table)
+{
+    entries = table->table_at(table->context, first_table);
+}
+
 static uint32_t own_slot(unsigned slot)
 {
     uint32_t index = cpu_this()->index * WINDOW_SLOTS + slot;
 
-    assert(slot < WINDOW_SLOTS && index < slot_count);
+    assert(slot < WINDOW_SLOTS && index < entry_count);
     return index;
 }
 
-static uint64_t *slot_entry(uint32_t index)
+uint16_t window_load16(unsigned slot, hpa_t at)
 {
-    const struct pagetable *table = address_space();
+    uint32_t index = own_slot(slot);
+    uint64_t offset = at.raw & (PAGE_2M - 1), window = WINDOW_AREA + index * PAGE_2M;
 
-    return table->table_at(table->context, first_table) + index;
-}
-
-static uint64_t slot_address(uint32_t index)
-{
-    return WINDOW_AREA + index * PAGE_2M;
+    entries[index] = rights | (at.raw - offset);
+    uint16_t value = *(const volatile uint16_t *)(uintptr_t)(window + offset);
+    entries[index] = 0;
+    cpu_invlpg((const void *)(uintptr_t)window);
+    return value;
 }
 
 void *window_map(unsigned slot, hpa_t at, uint64_t *room)
 {
     uint32_t index = own_slot(slot);
     uint64_t offset = at.raw & (PAGE_2M - 1);
-    uint64_t *entry = slot_entry(index);
 
-    assert(*entry == 0);
-    *entry = pagetable_host.leaf(at.raw - offset, MAP_READ | MAP_WRITE, 2);
+    assert(entries[index] == 0);
+    entries[index] = rights | (at.raw - offset);
     *room = PAGE_2M - offset;
-    return (void *)(uintptr_t)(slot_address(index) + offset);
+    return (void *)(uintptr_t)(WINDOW_AREA + index * PAGE_2M + offset);
 }
 
 void window_unmap(unsigned slot)
 {
     uint32_t index = own_slot(slot);
 
-    *slot_entry(index) = 0;
-    cpu_invlpg((const void *)(uintptr_t)slot_address(index));
+    entries[index] = 0;
+    cpu_invlpg((const void *)(uintptr_t)(WINDOW_AREA + index * PAGE_2M));
 }

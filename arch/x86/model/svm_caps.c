@@ -30,6 +30,7 @@ void svm_caps_read(struct svm_caps *caps, const struct cpuid_source *cpuid,
     caps->cpuid_svm = true;
     caps->asids = svm.ebx;
     caps->features = svm.edx;
+    caps->clean = svm.edx & SVM_VMCB_CLEAN ? CLEAN_ALL : 0;
     caps->page_1g = (features.edx & CPUID_81_EDX_PAGE1G) != 0;
     caps->vm_cr = rdmsr(context, MSR_VM_CR);
     caps->de_cfg = has_de_cfg(cpuid);

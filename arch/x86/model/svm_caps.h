@@ -16,6 +16,7 @@ struct svm_caps {
     bool page_1g;      /* ... and EDX.Page1GB: nested page tables, too, may have such pages */
     uint32_t asids;    /* Fn8000_000A EBX */
     uint32_t features; /* Fn8000_000A EDX */
+    uint64_t clean;    /* what the processor takes from its cache when nobody changed it */
     uint64_t vm_cr;    /* MSR VM_CR; 0 without SVM */
     bool de_cfg;       /* MSR DE_CFG exists, which chooses whether LFENCE serializes */
 };

@@ -10,12 +10,23 @@
 
 typedef void decode_fn(struct virt_vcpu *vcpu, struct vm_exit *exit);
 
-/* The length of the instruction that exited, where the processor tells; else marks the exit. */
+/* Common code has to read the instruction. */
+static void mark_undecoded(const struct vmcb *v, struct vm_exit *exit)
+{
+    bool flat = (v->efer & EFER_LMA) && (v->cs.attributes & VMCB_ATTR_LONG);
+    exit->undecoded = true;
+    exit->at = gva(flat ? v->rip : v->cs.base + v->rip);
+    exit->cr3 = v->cr3;
+}
+
+/* The length of the instruction that exited, where the processor tells. */
 static void length_read(struct virt_vcpu *vcpu, struct vm_exit *exit)
 {
     const struct vmcb *v = vmcb_of(vcpu);
-    exit->undecoded = !(svm_caps()->features & SVM_NRIPS);
-    exit->length = exit->undecoded ? 0 : (uint8_t)(v->next_rip - v->rip);
+    if (svm_caps()->features & SVM_NRIPS)
+        exit->length = (uint8_t)(v->next_rip - v->rip);
+    else
+        mark_undecoded(v, exit);
 }
 
 static void decode_io(struct virt_vcpu *vcpu, struct vm_exit *exit)
@@ -112,7 +123,7 @@ static void decode_cr(struct virt_vcpu *vcpu, struct vm_exit *exit, unsigned num
     exit->cr.access = write ? CR_MOV_TO : CR_MOV_FROM;
     exit->cr.gpr = (uint8_t)gpr;
     if (!(svm_caps()->features & SVM_DECODE_ASSISTS) || !(v->exit_info1 & CR_DECODED))
-        exit->undecoded = true;
+        mark_undecoded(v, exit);
     else
         exit->cr.value = gpr == GPR_RSP ? v->rsp : vcpu->gpr[gpr];
 }
@@ -132,12 +143,10 @@ static void decode_exception(struct virt_vcpu *vcpu, struct vm_exit *exit, unsig
     exit->exception.behind = false;
 }
 
-static void exit_decode(struct virt_vcpu *vcpu, struct vm_exit *exit)
+/* Codes that stand for a register or vector each, and those beyond the table. */
+static __attribute__((noinline)) void decode_ranges(struct virt_vcpu *vcpu, struct vm_exit *exit,
+                                                    uint64_t code)
 {
-    uint64_t code = vmcb_of(vcpu)->exit_code;
-    exit->reason = code;
-    exit->undecoded = false;
-    exit->length = 0;
     exit->kind = EXIT_UNEXPECTED;
     if (code == SVM_EXIT_CR0_SELECTIVE) {
         decode_cr(vcpu, exit, 0, true);
@@ -147,16 +156,26 @@ static void exit_decode(struct virt_vcpu *vcpu, struct vm_exit *exit)
         decode_cr(vcpu, exit, (unsigned)code - SVM_EXIT_CR_WRITE, true);
     } else if (code >= SVM_EXIT_EXCEPTION && code < SVM_EXIT_EXCEPTION + 32) {
         decode_exception(vcpu, exit, (unsigned)code - SVM_EXIT_EXCEPTION);
-    } else if (code < sizeof(decodings) / sizeof(decodings[0])) {
-        exit->kind = (enum exit_kind)decodings[code].kind;
-        if (decodings[code].decode)
-            decodings[code].decode(vcpu, exit);
     } else if (code == SVM_EXIT_NPF) {
         exit->kind = EXIT_MEMORY;
         decode_memory(vcpu, exit);
     } else if ((uint32_t)code == (uint32_t)SVM_EXIT_INVALID) { /* QEMU has 32 bits of it */
         exit->kind = EXIT_ENTRY_FAILED;
     }
+}
+
+static void exit_decode(struct virt_vcpu *vcpu, struct vm_exit *exit)
+{
+    uint64_t code = vmcb_of(vcpu)->exit_code;
+    exit->reason = code;
+    exit->length = 0;
+    if (code >= ARRAY_COUNT(decodings) || decodings[code].kind == EXIT_UNEXPECTED) {
+        decode_ranges(vcpu, exit, code);
+        return;
+    }
+    exit->kind = (enum exit_kind)decodings[code].kind;
+    if (decodings[code].decode)
+        decodings[code].decode(vcpu, exit);
 }
 
 /*
@@ -167,10 +186,12 @@ static void exit_decode(struct virt_vcpu *vcpu, struct vm_exit *exit)
  */
 static uint64_t event_interrupted(uint64_t event)
 {
+    if (!(event & EVENT_VALID))
+        return 0;
     uint64_t type = field_get(EVENT_TYPE, event), vector = field_get(EVENT_VECTOR, event);
     bool instruction = type == EVENT_TYPE_SOFT ||
                        (type == EVENT_TYPE_FAULT && (vector == EXC_BP || vector == EXC_OF));
-    return !(event & EVENT_VALID) || instruction ? 0 : event;
+    return instruction ? 0 : event;
 }
 
 void svm_enter_guest(struct virt_vcpu *vcpu, struct vm_exit *exit)
@@ -184,13 +205,13 @@ void svm_enter_guest(struct virt_vcpu *vcpu, struct vm_exit *exit)
     }
     v->rax = vcpu->gpr[GPR_RAX];
     v->clean = vcpu->clean;
-    vcpu->entered = svm_enter(vcpu, host_hpa((char *)cpu_this()->virt_page + PAGE_4K).raw);
+    vcpu->entered = svm_enter(vcpu, cpu_this()->virt_host);
     if (!vcpu->entered) {
         exit->kind = EXIT_ATTENTION;
         return;
     }
     vcpu->gpr[GPR_RAX] = v->rax;
-    vcpu->clean = svm_caps()->features & SVM_VMCB_CLEAN ? CLEAN_ALL : 0;
+    vcpu->clean = svm_caps()->clean;
     v->tlb_control = 0;
     /* The processor clears the valid bit of the last one; not all emulators do. */
     v->event_injection = event_interrupted(v->exit_int_info);

@@ -18,16 +18,11 @@
 #include "kernel/mm/pagetable.h"
 #include "kernel/panic.h"
 
-static struct svm_caps caps;
+struct svm_caps svm_machine;
 
 /* No port belongs to a guest yet: every one exits. The MSRs come from the policy table. */
 static _Alignas(4096) uint8_t io_map[3 * 4096];
 static _Alignas(4096) uint8_t msr_map[MSR_MAP_SIZE];
-
-const struct svm_caps *svm_caps(void)
-{
-    return &caps;
-}
 
 hpa_t svm_io_map(void)
 {
@@ -47,13 +42,13 @@ static uint64_t read_msr(void *context, uint32_t msr)
 
 static bool svm_probe(struct diag *diag)
 {
-    svm_caps_read(&caps, &cpuid_machine, read_msr, NULL);
-    return svm_support_check(&caps, diag);
+    svm_caps_read(&svm_machine, &cpuid_machine, read_msr, NULL);
+    return svm_support_check(&svm_machine, diag);
 }
 
-static void vmsave(void *page)
+static void vmsave(hpa_t vmcb)
 {
-    __asm__ volatile("vmsave %0" : : "a"(host_hpa(page).raw) : "memory");
+    __asm__ volatile("vmsave %0" : : "a"(vmcb.raw) : "memory");
 }
 
 /*
@@ -63,7 +58,7 @@ static void vmsave(void *page)
  */
 static void lfence_serialize(void)
 {
-    if (caps.de_cfg && !(cpu_rdmsr(MSR_AMD_DE_CFG) & AMD_DE_CFG_LFENCE))
+    if (svm_machine.de_cfg && !(cpu_rdmsr(MSR_AMD_DE_CFG) & AMD_DE_CFG_LFENCE))
         cpu_wrmsr(MSR_AMD_DE_CFG, cpu_rdmsr(MSR_AMD_DE_CFG) | AMD_DE_CFG_LFENCE);
 }
 
@@ -78,7 +73,8 @@ static bool svm_cpu_enable(struct cpu *cpu, struct diag *diag)
     lfence_serialize();
     cpu_wrmsr(MSR_IA32_EFER, cpu_rdmsr(MSR_IA32_EFER) | EFER_SVME);
     cpu_wrmsr(MSR_VM_HSAVE_PA, host_hpa(cpu->virt_page).raw);
-    vmsave((char *)cpu->virt_page + PAGE_4K);
+    cpu->virt_host = host_hpa((char *)cpu->virt_page + PAGE_4K).raw;
+    vmsave(hpa(cpu->virt_host));
     cpu->virt_enabled = true;
     return true;
 }
@@ -116,7 +112,7 @@ static void svm_vcpu_create(struct virt_vcpu *vcpu)
 
 static void svm_flush(struct virt_vcpu *vcpu)
 {
-    vmcb_of(vcpu)->tlb_control = svm_flush_command(&caps);
+    vmcb_of(vcpu)->tlb_control = svm_flush_command(&svm_machine);
 }
 
 static void svm_vcpu_reset(struct virt_vcpu *vcpu, const struct virt_start *start)

@@ -20,7 +20,12 @@ static inline struct vmcb *vmcb_of(const struct virt_vcpu *vcpu)
 }
 
 /* What the processors can do; probe fills it in. */
-const struct svm_caps *svm_caps(void);
+extern struct svm_caps svm_machine;
+
+static inline const struct svm_caps *svm_caps(void)
+{
+    return &svm_machine;
+}
 
 /* state.c: the VMCB from nothing. */
 void svm_state_write(struct virt_vcpu *vcpu, const struct virt_start *start);
