@@ -68,7 +68,7 @@ include $(BUILD)/setup/$(subst $(empty) $(empty),-,$(NEEDS)).mk
 endif
 
 # ---- what is made of what -------------------------------------------------------------------------
-PURE_DIRS   := kernel/lib kernel/config kernel/acpi kernel/plan kernel/mm kernel/vdev \
+PURE_DIRS   := kernel/lib kernel/pci kernel/config kernel/acpi kernel/plan kernel/mm kernel/vdev \
                kernel/image kernel/console arch/x86/model
 KERNEL_DIRS := kernel kernel/vm arch/x86/cpu arch/x86/vmx arch/x86/svm drivers
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How pure code reaches configuration space: through two functions that drivers/pci.c implements
+ * for the machine, and tests for machines of their own. What comes back is not trusted.
+ */
+#ifndef BULKHEAD_KERNEL_PCI_ACCESS_H
+#define BULKHEAD_KERNEL_PCI_ACCESS_H
+
+#include "kernel/lib/types.h"
+#include "kernel/pci/address.h"
+
+#define PCI_MAX_SEGMENTS 32 /* entries of MCFG that are used */
+
+/* Buses of one segment that are reached in one way. */
+struct pci_segment {
+    hpa_t ecam;        /* of the segment's bus 0, even when first_bus is another; 0: no window, only
+                        * configuration mechanism #1 and so the first 256 bytes of segment 0 */
+    uint16_t number;   /* the PCI segment group */
+    uint8_t first_bus; /* not above last_bus */
+    uint8_t last_bus;
+};
+
+struct pci_access {
+    /*
+     * A register of 1, 2 or 4 bytes, aligned to its size. Registers below 0x1000; from 0x100 on
+     * only where the segment has a window. All ones when nobody answers.
+     */
+    uint32_t (*read)(void *context, pci_address_t at, uint32_t reg, unsigned size);
+    void (*write)(void *context, pci_address_t at, uint32_t reg, unsigned size, uint32_t value);
+    void *context;
+    uint64_t address_end; /* the machine's physical addresses are below, 1 << MAXPHYADDR */
+    uint32_t segment_count;
+    struct pci_segment segments[PCI_MAX_SEGMENTS];
+};
+
+/* The segment's entry that holds this bus (the first one, if there are several), NULL if none. */
+const struct pci_segment *pci_segment_find(const struct pci_access *access, uint32_t segment,
+                                           uint32_t bus);
+
+static inline uint32_t pci_read32(const struct pci_access *access, pci_address_t at, uint32_t reg)
+{
+    return access->read(access->context, at, reg, 4);
+}
+
+static inline uint16_t pci_read16(const struct pci_access *access, pci_address_t at, uint32_t reg)
+{
+    return (uint16_t)access->read(access->context, at, reg, 2);
+}
+
+static inline uint8_t pci_read8(const struct pci_access *access, pci_address_t at, uint32_t reg)
+{
+    return (uint8_t)access->read(access->context, at, reg, 1);
+}
+
+static inline void pci_write32(const struct pci_access *access, pci_address_t at, uint32_t reg,
+                               uint32_t value)
+{
+    access->write(access->context, at, reg, 4, value);
+}
+
+static inline void pci_write16(const struct pci_access *access, pci_address_t at, uint32_t reg,
+                               uint16_t value)
+{
+    access->write(access->context, at, reg, 2, value);
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Functions that nobody drives: firmware may have left them running into memory that is a guest's
+ * now. */
+#include "kernel/pci/inventory.h"
+
+uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory *inventory)
+{
+    uint32_t masters = 0;
+
+    for (uint32_t i = 0; i < inventory->count; i++) {
+        const struct pci_function *function = &inventory->functions[i];
+        /* Bridges keep forwarding: a function behind them that is quiet sends nothing. */
+        if (pci_is_bridge(function))
+            continue;
+        uint16_t command = pci_read16(access, function->address, PCI_COMMAND);
+        command = (uint16_t)((command & ~PCI_COMMAND_MASTER) | PCI_COMMAND_NO_INTX);
+        pci_write16(access, function->address, PCI_COMMAND, command);
+        masters += (function->flags & PCI_WAS_MASTER) != 0;
+    }
+    return masters;
+}
+
+void pci_deafen(const struct pci_access *access, const struct pci_function *function)
+{
+    uint16_t command = pci_read16(access, function->address, PCI_COMMAND);
+
+    if (!pci_is_bridge(function))
+        pci_write16(access, function->address, PCI_COMMAND,
+                    command & (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+}
