@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Configuration space of a passed-through PCI function as its guest sees it: a table of rights, one
+ * rule for each of the 64 doublewords. Default: read from the device, writes are lost. BARs, MSI
+ * and MSI-X are virtual: the guest finds the BARs where the plan put them and cannot move them, and
+ * what its messages say is for the caller to translate and to write into the device.
+ *
+ * Hidden: INTx, I/O BARs, the expansion ROM, power states, resets, and all capabilities but PM,
+ * MSI, MSI-X, PCI Express and vendor-specific ones. "PCI Local Bus Specification" (configuration
+ * space), "PCI Express Base Specification" (capability structure).
+ */
+#ifndef BULKHEAD_KERNEL_VDEV_VFUNCTION_H
+#define BULKHEAD_KERNEL_VDEV_VFUNCTION_H
+
+#include "kernel/pci/inventory.h"
+
+#define VFUNCTION_RULES (PCI_CONFIG_SIZE / 4)
+
+/* What a doubleword's rule is about beside its masks. */
+enum vfunction_kind {
+    VFUNCTION_PLAIN,
+    VFUNCTION_COMMAND,
+    VFUNCTION_BAR,
+    VFUNCTION_LATCH, /* interrupt line: the guest's own note */
+    VFUNCTION_MSI,
+    VFUNCTION_MSIX,
+};
+
+struct vfunction_rule {
+    uint32_t shown;    /* bits that the guest reads from the device ... */
+    uint32_t fixed;    /* ... and what the others are */
+    uint32_t writable; /* bits that the guest writes to the device */
+    uint32_t cleared;  /* ... those of them that a 1 clears */
+    uint8_t kind;      /* enum vfunction_kind */
+};
+
+/* What the guest wrote into its MSI capability. */
+struct vfunction_msi {
+    uint64_t address;
+    uint32_t mask;
+    uint16_t data;
+    uint16_t control; /* enable, number of vectors */
+};
+
+struct vfunction {
+    pci_address_t address; /* the machine's */
+    struct pci_caps caps;
+    uint16_t flags;   /* enum pci_flags */
+    uint16_t command; /* below: what the guest wrote */
+    uint8_t line;
+    uint16_t msix_control; /* enable, mask all */
+    struct vfunction_msi msi;
+    uint32_t bar_mask[PCI_BARS]; /* bits of the address that can be written */
+    uint32_t bar_flags[PCI_BARS];
+    uint32_t bar_first[PCI_BARS]; /* the plan's addresses */
+    uint32_t bars[PCI_BARS];
+    struct vfunction_rule rules[VFUNCTION_RULES];
+};
+
+/* A message as the guest wants it: what it wrote into MSI or an entry of the MSI-X table. */
+struct vfunction_message {
+    uint64_t address;
+    uint32_t data;
+};
+
+/* What has changed by a write, for the caller to look after. */
+enum vfunction_news {
+    VFUNCTION_NOTHING,
+    VFUNCTION_NEW_MSI,  /* messages or vfunction_msi_vectors(): translate, then ..._msi_program() */
+    VFUNCTION_NEW_MSIX, /* vfunction_msix_on(): likewise, then vfunction_msix_program() */
+};
+
+/*
+ * Make the rules. `function` is what the machine's inventory says, `bases` the guest's addresses of
+ * its memory BARs (0: not shown). Once, before the guest starts; reads the device's capabilities.
+ */
+void vfunction_init(struct vfunction *v, const struct pci_function *function,
+                    const uint64_t bases[PCI_BARS], const struct pci_access *access);
+
+/* What the guest wrote is forgotten: its start. The device has been reset. */
+void vfunction_reset(struct vfunction *v);
+
+/* 1, 2 or 4 bytes at `reg`, below 0x100, as the guest chose them; not across a doubleword. */
+uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,
+                        unsigned size);
+enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access *access,
+                                    uint32_t reg, unsigned size, uint32_t value);
+
+/* How many messages of MSI are on: 0 .. caps.msi_vectors; the n-th of them. */
+uint32_t vfunction_msi_vectors(const struct vfunction *v);
+struct vfunction_message vfunction_msi_message(const struct vfunction *v, uint32_t n);
+
+/* Turn the device's MSI on, with this message as the first, or off: as the guest has it. */
+void vfunction_msi_program(const struct vfunction *v, const struct pci_access *access,
+                           const struct vfunction_message *first);
+
+/* MSI-X is on (whatever the masks say). */
+bool vfunction_msix_on(const struct vfunction *v);
+
+/* Turn the device's MSI-X on or off and its common mask, as the guest has it. */
+void vfunction_msix_program(const struct vfunction *v, const struct pci_access *access);
+
+#endif

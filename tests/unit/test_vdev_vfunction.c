@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "kernel/vdev/vfunction.h"
+#include "kernel/vdev/vmsix.h"
+#include "tests/unit/pci_machine.h"
+
+#define BAR0_GUEST UINT64_C(0xc0000000)
+#define BAR2_GUEST UINT64_C(0x8000000000)
+
+#define CAP_VENDOR 0x09
+#define CAP_VPD    0x03
+
+static struct fake *device;
+static struct vfunction v;
+static uint32_t at_pm, at_msi, at_vpd, at_pcie, at_vendor;
+
+static uint32_t get(uint32_t reg, unsigned size)
+{
+    return vfunction_read(&v, &fake_access, reg, size);
+}
+
+static enum vfunction_news put(uint32_t reg, unsigned size, uint32_t value)
+{
+    return vfunction_write(&v, &fake_access, reg, size, value);
+}
+
+/* An Ethernet controller with all sorts of capabilities, some of which are nobody's business. */
+static int setup(void **state)
+{
+    static const uint64_t bases[PCI_BARS] = {[0] = BAR0_GUEST, [2] = BAR2_GUEST};
+    (void)state;
+    fake_reset();
+    device = fake_add(0, 3, 0, 0x808610d3, 0x020000);
+    fake_multi(device);
+    fake_bar(device, PCI_BAR0, 0xfeb00000, 0x20000, 0);
+    fake_bar(device, PCI_BAR0 + 4, 0xc040, 32, PCI_BAR_IS_IO);
+    fake_bar(device, PCI_BAR0 + 8, 0x800000000, 0x4000, PCI_BAR_TYPE_64 << 1 | PCI_BAR_PREFETCH);
+    fake_put(device, PCI_PIN, 1, 1);
+    fake_put(device, PCI_SUBVENDOR_ID, 4, 0x00a0abcd);
+    at_pm = fake_cap(device, PCI_CAP_PM, 8);
+    at_vpd = fake_cap(device, CAP_VPD, 8);
+    at_msi = fake_cap(device, PCI_CAP_MSI, 24);
+    fake_put(device, at_msi + PCI_MSI_CONTROL, 2, PCI_MSI_64 | PCI_MSI_MASKABLE | 2 << 1);
+    fake_let_write(device, at_msi + PCI_MSI_CONTROL, 2, 0x71);
+    fake_let_write(device, at_msi + 4, 4, UINT32_MAX);
+    fake_let_write(device, at_msi + 8, 4, UINT32_MAX);
+    fake_let_write(device, at_msi + 12, 2, UINT16_MAX);
+    fake_let_write(device, at_msi + 16, 4, UINT32_MAX);
+    at_pcie = fake_pcie(device, PCI_PORT_ENDPOINT);
+    fake_put(device, at_pcie + PCI_PCIE_DEVICE_CAPS, 4, (uint32_t)PCI_PCIE_FLR | 1);
+    fake_let_write(device, at_pcie + 8, 4, UINT32_MAX);
+    fake_msix(device, 5, 3, 0x2003);
+    fake_let_write(device, device->last_cap + PCI_MSIX_CONTROL, 2, 0xc000);
+    at_vendor = fake_cap(device, CAP_VENDOR, 8);
+    fake_put(device, at_vendor + 4, 4, 0x11223344);
+    fake_inventory();
+    vfunction_init(&v, found(0, 3, 0), bases, &fake_access);
+    return 0;
+}
+
+static void header_is_shown(void **state)
+{
+    (void)state;
+    assert_int_equal(get(PCI_VENDOR_ID, 4), 0x10d38086);
+    assert_int_equal(get(PCI_DEVICE_ID, 2), 0x10d3);
+    assert_int_equal(get(PCI_REVISION, 4) >> 8, 0x020000);
+    assert_int_equal(get(PCI_SUBVENDOR_ID, 4), 0x00a0abcd);
+    assert_int_equal(get(PCI_HEADER, 1), 0); /* one function, whatever the device is */
+    assert_int_equal(get(PCI_ROM_BAR, 4), 0);
+    assert_int_equal(get(PCI_PIN, 1), 0);
+    assert_int_equal(get(PCI_STATUS, 2) & PCI_STATUS_CAPS, PCI_STATUS_CAPS);
+}
+
+static void virtual_function_has_ids(void **state)
+{
+    static const uint64_t none[PCI_BARS];
+    (void)state;
+    struct pci_function function = *found(0, 3, 0);
+    fake_put(device, PCI_VENDOR_ID, 4, UINT32_MAX);
+    function.device = 0x1520;
+    vfunction_init(&v, &function, none, &fake_access);
+    assert_int_equal(get(PCI_VENDOR_ID, 4), 0x15208086);
+    assert_int_equal(get(PCI_BAR0, 4), 0);
+}
+
+static void bars_are_the_plans(void **state)
+{
+    (void)state;
+    assert_int_equal(get(PCI_BAR0, 4), BAR0_GUEST);
+    assert_int_equal(get(PCI_BAR0 + 4, 4), 0); /* ports are not shown */
+    assert_int_equal(get(PCI_BAR0 + 8, 4), 0xc);
+    assert_int_equal(get(PCI_BAR0 + 12, 4), BAR2_GUEST >> 32);
+
+    put(PCI_BAR0, 4, UINT32_MAX);
+    put(PCI_BAR0 + 4, 4, UINT32_MAX);
+    put(PCI_BAR0 + 8, 4, UINT32_MAX);
+    put(PCI_BAR0 + 12, 4, UINT32_MAX);
+    assert_int_equal(get(PCI_BAR0, 4), ~UINT32_C(0x1ffff));
+    assert_int_equal(get(PCI_BAR0 + 4, 4), 0);
+    assert_int_equal(get(PCI_BAR0 + 8, 4), ~UINT32_C(0x3fff) | 0xc);
+    assert_int_equal(get(PCI_BAR0 + 12, 4), UINT32_MAX);
+    put(PCI_BAR0 + 2, 1, 0x12);
+    assert_int_equal(get(PCI_BAR0, 4), 0xff120000);
+
+    assert_int_equal(fake_get(device, PCI_BAR0, 4), 0xfeb00000); /* the machine's did not move */
+    vfunction_reset(&v);
+    assert_int_equal(get(PCI_BAR0, 4), BAR0_GUEST);
+}
+
+static void command_keeps_intx_off(void **state)
+{
+    (void)state;
+    put(PCI_COMMAND, 2, 0xffff & ~PCI_COMMAND_NO_INTX);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+                                                           PCI_COMMAND_MASTER |
+                                                           PCI_COMMAND_NO_INTX);
+    assert_int_equal(get(PCI_COMMAND, 2), 0x47);
+    put(PCI_COMMAND, 1, 0);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+    put(PCI_COMMAND + 1, 1, 0xff);
+    assert_int_equal(get(PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+}
+
+static void list_is_shorter(void **state)
+{
+    static const uint8_t expected[] = {PCI_CAP_PM, PCI_CAP_MSI, PCI_CAP_PCIE, PCI_CAP_MSIX,
+                                       CAP_VENDOR};
+    uint32_t at = get(PCI_CAPS, 1);
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_COUNT(expected); i++) {
+        assert_int_equal(get(at, 1), expected[i]);
+        at = get(at + 1, 1);
+    }
+    assert_int_equal(at, 0);
+    assert_int_equal(get(at_vpd, 4), 0);
+    assert_int_equal(get(at_vendor + 4, 4), 0x11223344);
+    assert_int_equal(get(at_pm + PCI_PM_CONTROL, 2), PCI_PM_NO_SOFT_RESET);
+}
+
+static void looping_list_ends(void **state)
+{
+    static const uint64_t none[PCI_BARS];
+    (void)state;
+    struct pci_function function = *found(0, 3, 0);
+    device->space[at_vendor + 1] = (uint8_t)at_pm;
+    vfunction_init(&v, &function, none, &fake_access);
+    list_is_shorter(NULL);
+}
+
+static void default_is_read_only(void **state)
+{
+    (void)state;
+    memset(device->writable, 0xff, sizeof(device->writable));
+    uint8_t before[PCI_CONFIG_SIZE];
+    memcpy(before, device->space, sizeof(before));
+    for (uint32_t reg = 0; reg < PCI_CONFIG_SIZE; reg += 4)
+        put(reg, 4, 0);
+    for (uint32_t reg = 0; reg < PCI_CONFIG_SIZE; reg++) {
+        bool command = reg / 4 == PCI_COMMAND / 4, cache = reg == 0x0c;
+        bool control = reg / 4 == (at_pcie + 8) / 4;
+        if (!command && !cache && !control)
+            assert_int_equal(device->space[reg], before[reg]);
+    }
+}
+
+static void device_control(void **state)
+{
+    (void)state;
+    assert_int_equal(get(at_pcie + PCI_PCIE_DEVICE_CAPS, 4), 1); /* no FLR */
+    fake_put(device, at_pcie + 8, 4, 0x000f2010);
+    put(at_pcie + 8, 2, 0xffff);
+    /* payload size and error reporting stay, no FLR; what a 1 clears is not touched */
+    assert_int_equal(fake_get(device, at_pcie + 8, 4), 0x000f7910);
+    memset(device->space + at_pcie + 10, 0, 2);
+    put(at_pcie + 10, 2, 5);
+    assert_int_equal(fake_get(device, at_pcie + 10, 2), 5);
+}
+
+static void msi_is_virtual(void **state)
+{
+    struct vfunction_message first = {UINT64_C(0x1fee00018), 0x40};
+    (void)state;
+    assert_int_equal(vfunction_msi_vectors(&v), 0);
+    assert_int_equal(put(at_msi + 4, 4, 0xfee01003), VFUNCTION_NEW_MSI);
+    put(at_msi + 8, 4, 0);
+    put(at_msi + 12, 2, 0x4031);
+    put(at_msi + 16, 4, 0xe);
+    put(at_msi + PCI_MSI_CONTROL, 2, 0x71);
+    assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 0);
+    assert_int_equal(get(at_msi + 4, 4), 0xfee01000);
+    assert_int_equal(get(at_msi + 12, 2), 0x4031);
+    assert_int_equal(get(at_msi, 1), PCI_CAP_MSI);
+
+    /* It asked for 128, the device has four. */
+    assert_int_equal(vfunction_msi_vectors(&v), 4);
+    assert_int_equal(get(at_msi + PCI_MSI_CONTROL, 2),
+                     PCI_MSI_64 | PCI_MSI_MASKABLE | 2 << 1 | 0x21);
+    assert_int_equal(vfunction_msi_message(&v, 2).data, 0x4032);
+    assert_int_equal(vfunction_msi_message(&v, 2).address, 0xfee01000);
+
+    vfunction_msi_program(&v, &fake_access, &first);
+    assert_int_equal(fake_get(device, at_msi + 4, 4), 0xfee00018);
+    assert_int_equal(fake_get(device, at_msi + 8, 4), 1);
+    assert_int_equal(fake_get(device, at_msi + 12, 2), 0x40);
+    assert_int_equal(fake_get(device, at_msi + 16, 4), 0xe);
+    assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 0x71, 0x21);
+
+    put(at_msi + PCI_MSI_CONTROL, 2, 0);
+    vfunction_msi_program(&v, &fake_access, &first);
+    assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 0);
+}
+
+/* Without 64-bit addresses the data is four bytes further down. */
+static void short_msi(void **state)
+{
+    static const uint64_t none[PCI_BARS];
+    struct vfunction_message first = {0xfee00018, 0x40};
+    struct pci_function function = *found(0, 3, 0);
+    (void)state;
+    function.flags &= (uint16_t) ~(PCI_MSI_WIDE | PCI_MSI_MASKS);
+    vfunction_init(&v, &function, none, &fake_access);
+    fake_let_write(device, at_msi + 8, 2, UINT16_MAX);
+    put(at_msi + 4, 4, 0xfee01000);
+    put(at_msi + 8, 2, 0x31);
+    put(at_msi + PCI_MSI_CONTROL, 2, 1);
+    assert_int_equal(vfunction_msi_message(&v, 0).data, 0x31);
+    vfunction_msi_program(&v, &fake_access, &first);
+    assert_int_equal(fake_get(device, at_msi + 8, 2), 0x40);
+    assert_int_equal(fake_get(device, at_msi + 12, 2), 0);
+}
+
+static void msix_control_is_virtual(void **state)
+{
+    uint32_t at = found(0, 3, 0)->caps.msix;
+    (void)state;
+    assert_int_equal(put(at + PCI_MSIX_CONTROL, 2, 0xffff), VFUNCTION_NEW_MSIX);
+    assert_int_equal(fake_get(device, at + PCI_MSIX_CONTROL, 2), 4);
+    assert_int_equal(get(at + PCI_MSIX_CONTROL, 2), 0xc004);
+    assert_true(vfunction_msix_on(&v));
+    vfunction_msix_program(&v, &fake_access);
+    assert_int_equal(fake_get(device, at + PCI_MSIX_CONTROL, 2) & 0xc000, 0xc000);
+    vfunction_reset(&v);
+    assert_false(vfunction_msix_on(&v));
+}
+
+static void table_entries(void **state)
+{
+    struct vmsix_entry entries[3];
+    struct vmsix table = {.count = 3, .entries = entries};
+    (void)state;
+    memset(entries, 0xa5, sizeof(entries));
+    vmsix_reset(&table);
+    assert_true(vmsix_masked(&table, 2));
+    assert_int_equal(vmsix_write(&table, 16, 8, UINT64_C(0x1fee03000)), 1);
+    assert_int_equal(vmsix_write(&table, 24, 4, 0x55), 1);
+    assert_int_equal(vmsix_write(&table, 28, 4, 0), 1);
+    assert_false(vmsix_masked(&table, 1));
+    assert_int_equal(vmsix_message(&table, 1).address, UINT64_C(0x1fee03000));
+    assert_int_equal(vmsix_message(&table, 1).data, 0x55);
+    assert_int_equal(vmsix_read(&table, 24, 8), 0x55);
+    assert_int_equal(vmsix_read(&table, 20, 4), 1);
+}
+
+static void what_is_no_entry(void **state)
+{
+    static const struct {
+        uint64_t offset;
+        unsigned size;
+    } cases[] = {{48, 4}, {UINT64_MAX - 3, 4},   {2, 4}, {4, 8}, {0, 1},
+                 {0, 2},  {UINT64_C(1) << 40, 8}};
+    struct vmsix_entry entries[3] = {{{0}}};
+    struct vmsix table = {.count = 3, .entries = entries};
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        assert_int_equal(vmsix_write(&table, cases[i].offset, cases[i].size, 0), VMSIX_NONE);
+        assert_true(vmsix_read(&table, cases[i].offset, cases[i].size) == UINT64_MAX);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(header_is_shown, setup),
+        cmocka_unit_test_setup(virtual_function_has_ids, setup),
+        cmocka_unit_test_setup(bars_are_the_plans, setup),
+        cmocka_unit_test_setup(command_keeps_intx_off, setup),
+        cmocka_unit_test_setup(list_is_shorter, setup),
+        cmocka_unit_test_setup(looping_list_ends, setup),
+        cmocka_unit_test_setup(default_is_read_only, setup),
+        cmocka_unit_test_setup(device_control, setup),
+        cmocka_unit_test_setup(msi_is_virtual, setup),
+        cmocka_unit_test_setup(short_msi, setup),
+        cmocka_unit_test_setup(msix_control_is_virtual, setup),
+        cmocka_unit_test(table_entries),
+        cmocka_unit_test(what_is_no_entry),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
