@@ -8,6 +8,9 @@
 #ifndef BULKHEAD_KERNEL_ACPI_HOST_H
 #define BULKHEAD_KERNEL_ACPI_HOST_H
 
+#include "kernel/acpi/dmar.h"
+#include "kernel/acpi/ivrs.h"
+#include "kernel/acpi/mcfg.h"
 #include "kernel/lib/diag.h"
 #include "kernel/lib/types.h"
 #include "kernel/plan/hardware.h"
@@ -134,7 +137,7 @@ struct acpi_spcr {
     uint32_t gsi;
 };
 
-/* Large (about 40 KiB): do not put it on a stack. Plain data without pointers. */
+/* Large (about 72 KiB): do not put it on a stack. Plain data without pointers. */
 struct acpi_host {
     uint64_t rsdp;    /* HPA */
     uint8_t revision; /* of the RSDP: 0 is ACPI 1.0 */
@@ -144,6 +147,9 @@ struct acpi_host {
     struct acpi_fadt fadt;
     struct acpi_hpet hpet;
     struct acpi_spcr spcr;
+    struct acpi_mcfg mcfg;
+    struct acpi_dmar dmar;
+    struct acpi_ivrs ivrs;
     uint32_t memory_count;
     struct acpi_memory memory[ACPI_MAX_MEMORY]; /* for hardware_set_node(), in the SRAT's order */
     uint32_t warning_count; /* all of them; the first ACPI_MAX_WARNINGS are kept: */
@@ -162,6 +168,13 @@ bool acpi_host_parse(const struct acpi_reader *reader, hpa_t rsdp, struct acpi_h
 /* How the machine's ISA interrupt arrives at an I/O APIC. Beyond 15: edge, active high, same GSI.
  */
 struct acpi_irq acpi_isa_irq(const struct acpi_host *host, uint32_t irq);
+
+/*
+ * One line about MCFG, DMAR and IVRS for the boot log, such as "MCFG: segment 0, buses 0-255; DMAR:
+ * 2 units, 1 reserved region". False and an empty text: there is none of them. What does not fit
+ * into `size` bytes (not 0) is cut off.
+ */
+bool acpi_summary(const struct acpi_host *host, char *text, size_t size);
 
 /*
  * Fill in the processors of *hardware, with their nodes: first the one that runs this code, by its
