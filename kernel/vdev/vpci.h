@@ -1,25 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's PCI host: configuration mechanism #1 of the "PCI Local Bus Specification" over an empty
- * bus. Every function reads all ones, writes are ignored.
+ * A guest's PCI host: configuration mechanism #1 of the "PCI Local Bus Specification" over one bus,
+ * on which the functions that were passed through are devices 1, 2, ... of one function each. All
+ * others read all ones, writes are ignored.
  *
- * One register is not all ones: the class code of 00:00.0 says "host bridge". No enumeration sees
- * it, because the vendor id says that the function is absent; but Linux looks at just that register
- * to find out whether the mechanism works at all, and would otherwise walk all 256 functions of bus
- * 0 in vain, twice.
+ * One more register is not all ones: the class code of 00:00.0 says "host bridge". No enumeration
+ * sees it, because the vendor id says that the function is absent; but Linux looks at just that
+ * register to find out whether the mechanism works at all, and would otherwise walk all 256
+ * functions of bus 0 in vain, twice.
  */
 #ifndef BULKHEAD_KERNEL_VDEV_VPCI_H
 #define BULKHEAD_KERNEL_VDEV_VPCI_H
 
-#include <stdint.h>
+#include "kernel/vdev/vfunction.h"
 
 #define VPCI_ADDRESS 0xcf8 /* CONFIG_ADDRESS: accesses of 4 bytes only */
 #define VPCI_DATA    0xcfc /* CONFIG_DATA, 4 ports: 1, 2 or 4 bytes that do not cross its end */
 
+#define VPCI_MAX_FUNCTIONS 31
+
 struct vpci {
     uint32_t address;
+    uint32_t changed;         /* which of the functions the last write with news was about */
+    enum vfunction_news news; /* of that; VFUNCTION_NOTHING: for the caller to set */
+    uint32_t count;           /* the rest stays as vpci_connect() made it */
+    struct vfunction *functions;
+    const struct pci_access *access; /* to the machine's */
 };
 
+/* Put functions on the bus, at most VPCI_MAX_FUNCTIONS. Once; both stay where they are. */
+void vpci_connect(struct vpci *v, struct vfunction *functions, uint32_t count,
+                  const struct pci_access *access);
+
+/* The host alone; the functions have a vfunction_reset() of their own. */
 void vpci_reset(struct vpci *v);
 
 /* `port`: the I/O port, `size` 1, 2 or 4 bytes. What is not one of the above reads all ones. */

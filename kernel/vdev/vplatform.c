@@ -254,6 +254,8 @@ enum vplatform_action vplatform_port_write(struct vplatform *p, uint16_t port, i
         break;
     case PORT_PCI:
         vpci_write(&p->pci, port, size, value);
+        if (p->pci.news != VFUNCTION_NOTHING)
+            action = PLATFORM_PCI;
         break;
     case PORT_PM:
         action = power(port, byte);

@@ -59,6 +59,7 @@ struct vplatform {
 enum vplatform_action {
     PLATFORM_NOTHING,
     PLATFORM_OUTPUT, /* the byte that was written goes out to the console: see vuart_write() */
+    PLATFORM_PCI,    /* a passed-through function has news: see vpci.h */
     PLATFORM_POWEROFF,
     PLATFORM_REBOOT,
 };

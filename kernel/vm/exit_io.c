@@ -2,6 +2,7 @@
 /* Ports: the guest's virtual devices answer (vdev/vplatform.h). */
 #include "kernel/terminal.h"
 #include "kernel/vm/emulate.h"
+#include "kernel/vm/passthrough.h"
 #include "kernel/vm/platform.h"
 
 static uint32_t port_read(struct guest *guest, uint16_t port, int size)
@@ -20,6 +21,10 @@ static enum stop_reason port_write(struct guest *guest, uint16_t port, int size,
         ring_put(&guest->output, (uint8_t)value);
         terminal_pump();
         platform_room(guest);
+        break;
+    case PLATFORM_PCI:
+        passthrough_news(guest, guest->platform.pci.changed, guest->platform.pci.news);
+        guest->platform.pci.news = VFUNCTION_NOTHING;
         break;
     case PLATFORM_POWEROFF:
         return STOP_POWEROFF;

@@ -18,6 +18,7 @@
 #include "kernel/vdev/vplatform.h"
 #include "kernel/vm/lapic.h"
 #include "kernel/vm/mail.h"
+#include "kernel/vm/passthrough.h"
 #include "kernel/vm/stats.h"
 
 #define GUEST_INPUT_BYTES  4096  /* what somebody pastes may come at once */
@@ -64,6 +65,8 @@ struct guest {
     uint32_t starts;         /* how often it was started */
     uint32_t crashes_in_row; /* quick ones, for the back-off */
     uint64_t started_tsc;
+
+    struct passthrough_set passthrough;
 
     struct lock devices; /* over the virtual devices, the input's end and the output's beginning */
     struct vplatform platform;

@@ -100,7 +100,7 @@ static void test_how_many_ports_are_answered(void **state)
 /* Linux: pci_check_type1() and pci_sanity_check(). */
 static void test_linux_finds_the_mechanism(void **state)
 {
-    struct vpci v;
+    struct vpci v = {0};
 
     (void)state;
     vpci_reset(&v);
@@ -117,7 +117,7 @@ static void test_linux_finds_the_mechanism(void **state)
 
 static void test_empty_bus(void **state)
 {
-    struct vpci v;
+    struct vpci v = {0};
 
     (void)state;
     vpci_reset(&v);
@@ -136,7 +136,7 @@ static void test_empty_bus(void **state)
 static void test_pci_random_traffic(void **state)
 {
     static const int sizes[] = {1, 2, 4};
-    struct vpci v;
+    struct vpci v = {0};
 
     (void)state;
     vpci_reset(&v);

@@ -8,6 +8,7 @@
 
 #include "kernel/vdev/vfunction.h"
 #include "kernel/vdev/vmsix.h"
+#include "kernel/vdev/vpci.h"
 #include "tests/unit/pci_machine.h"
 
 #define BAR0_GUEST UINT64_C(0xc0000000)
@@ -283,6 +284,47 @@ static void what_is_no_entry(void **state)
     }
 }
 
+static uint32_t port_get(struct vpci *bus, uint32_t address, uint16_t port, int size)
+{
+    vpci_write(bus, VPCI_ADDRESS, 4, address);
+    return vpci_read(bus, port, size);
+}
+
+/* The function is device 1 of bus 0; nobody else is there. */
+static void bus_shows_functions(void **state)
+{
+    struct vpci bus = {0};
+    (void)state;
+    vpci_connect(&bus, &v, 1, &fake_access);
+    vpci_reset(&bus);
+    assert_int_equal(port_get(&bus, 0x80000800, VPCI_DATA, 4), 0x10d38086);
+    assert_int_equal(port_get(&bus, 0x80000800, VPCI_DATA + 2, 2), 0x10d3);
+    assert_int_equal(port_get(&bus, 0x80000808, VPCI_DATA + 3, 1), 0x02);
+    assert_int_equal(port_get(&bus, 0x80000800, VPCI_DATA + 3, 2), 0xffff);
+    assert_int_equal(port_get(&bus, 0x00000800, VPCI_DATA, 4), UINT32_MAX);
+    assert_int_equal(port_get(&bus, 0x80000000, VPCI_DATA, 4), UINT32_MAX);
+    assert_int_equal(port_get(&bus, 0x80000008, VPCI_DATA, 4), 0x06000000);
+    assert_int_equal(port_get(&bus, 0x80001000, VPCI_DATA, 4), UINT32_MAX);
+    assert_int_equal(port_get(&bus, 0x80000900, VPCI_DATA, 4), UINT32_MAX);
+    assert_int_equal(port_get(&bus, 0x80010800, VPCI_DATA, 4), UINT32_MAX);
+}
+
+static void bus_tells_news(void **state)
+{
+    struct vpci bus = {0};
+    (void)state;
+    vpci_connect(&bus, &v, 1, &fake_access);
+    vpci_reset(&bus);
+    vpci_write(&bus, VPCI_ADDRESS, 4, 0x80000804);
+    vpci_write(&bus, VPCI_DATA, 2, 7);
+    assert_int_equal(bus.news, VFUNCTION_NOTHING);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 7, 7);
+    vpci_write(&bus, VPCI_ADDRESS, 4, 0x80000800 + at_msi);
+    vpci_write(&bus, VPCI_DATA + PCI_MSI_CONTROL, 2, 1);
+    assert_int_equal(bus.news, VFUNCTION_NEW_MSI);
+    assert_int_equal(bus.changed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +339,8 @@ int main(void)
         cmocka_unit_test_setup(msi_is_virtual, setup),
         cmocka_unit_test_setup(short_msi, setup),
         cmocka_unit_test_setup(msix_control_is_virtual, setup),
+        cmocka_unit_test_setup(bus_shows_functions, setup),
+        cmocka_unit_test_setup(bus_tells_news, setup),
         cmocka_unit_test(table_entries),
         cmocka_unit_test(what_is_no_entry),
     };

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Bring a function back to its initial state. "PCI Express Base Specification", "Reset". */
+#ifndef BULKHEAD_DRIVERS_PCI_RESET_H
+#define BULKHEAD_DRIVERS_PCI_RESET_H
+
+#include "kernel/pci/inventory.h"
+
+/*
+ * Stop the function and begin its reset, of the kind that the inventory found; without one it is
+ * only stopped: no bus master, no interrupts, no decoding. `bridge` is the one above it, for a bus
+ * reset. Returns how many microseconds have to pass until pci_reset_end(). The bus must not be used
+ * by others meanwhile. After pci_keep() of both.
+ */
+uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t bridge);
+
+/*
+ * Wait until it answers, a second at most, and give it back its addresses: the machine's, all else
+ * off. False: it does not answer.
+ */
+bool pci_reset_end(const struct pci_function *function);
+
+#endif

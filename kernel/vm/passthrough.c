@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/vm/passthrough.h"
+
+#include "arch/io.h"
+#include "arch/x86/cpu/memory.h"
+#include "arch/x86/cpu/percpu.h"
+#include "arch/x86/cpu/tsc.h"
+#include "arch/x86/model/apic_policy.h"
+#include "drivers/pci.h"
+#include "drivers/pci_reset.h"
+#include "kernel/lib/mem.h"
+#include "kernel/log.h"
+#include "kernel/mm/pagetable.h"
+#include "kernel/pci/describe.h"
+#include "kernel/vm/guest.h"
+
+/* ---- making them ---- */
+
+static uint32_t irq_count(const struct pci_function *function)
+{
+    uint32_t msix = function->flags & PCI_MSIX_BAD ? 0 : function->caps.msix_vectors;
+    uint32_t most = msix > function->caps.msi_vectors ? msix : function->caps.msi_vectors;
+    return most < IOMMU_MAX_IRQS ? most : IOMMU_MAX_IRQS;
+}
+
+static bool clients_create(struct passthrough *p, struct diag *diag)
+{
+    const struct plan_device *planned = p->planned;
+    for (uint32_t i = 0; i < planned->requester_count; i++) {
+        struct iommu_source source = {
+            .segment = (uint16_t)pci_segment_of(planned->function.address),
+            .id = planned->requesters[i]};
+        p->clients[i] = iommu_prepare(source, i == 0 ? irq_count(&planned->function) : 0, diag);
+        if (!p->clients[i])
+            return false;
+    }
+    return true;
+}
+
+static void table_create(struct passthrough *p)
+{
+    if (!plan_msix_pages(p->planned, &p->pages))
+        return;
+    p->registers = device_map(p->pages.hpa, p->pages.size, MAP_UNCACHED);
+    p->msix.count = p->planned->function.caps.msix_vectors;
+    p->msix.entries = host_alloc(p->msix.count * sizeof(*p->msix.entries), 16);
+}
+
+static bool device_create(struct passthrough *p, struct diag *diag)
+{
+    const struct plan_device *planned = p->planned;
+    pci_keep(planned->function.address);
+    pci_keep(planned->bridge);
+    vfunction_init(p->config, &planned->function, planned->guest_bars, pci_machine());
+    table_create(p);
+    return clients_create(p, diag);
+}
+
+bool passthrough_create(struct guest *guest, const struct plan *plan, struct diag *diag)
+{
+    const struct plan_guest *planned = &plan->guests[guest->index];
+    struct passthrough_set *set = &guest->passthrough;
+    set->count = planned->device_count;
+    if (set->count == 0)
+        return true;
+    struct vfunction *configs = host_alloc(set->count * sizeof(*configs), 16);
+    set->devices = host_alloc(set->count * sizeof(*set->devices), 16);
+    for (uint32_t i = 0; i < set->count; i++) {
+        set->devices[i].planned = &plan->devices[planned->first_device + i];
+        set->devices[i].config = &configs[i];
+        if (!device_create(&set->devices[i], diag))
+            return false;
+    }
+    vpci_connect(&guest->platform.pci, configs, set->count, pci_machine());
+    return iommu_domain(&set->domain, guest->ranges, guest->range_count, diag);
+}
+
+/* ---- start and stop ---- */
+
+static bool attach(const struct passthrough *p, const struct iommu_domain *domain)
+{
+    bool done = true;
+    for (uint32_t i = 0; i < p->planned->requester_count; i++)
+        done = iommu_attach(p->clients[i], domain) && done;
+    return done;
+}
+
+static bool refuse(const struct guest *guest, const struct passthrough *p, const char *why)
+{
+    char at[PCI_TEXT];
+    pci_address_text(p->planned->function.address, at);
+    log_line("guest %s: device %s %s", guest->name, at, why);
+    return false;
+}
+
+static bool device_start(struct guest *guest, struct passthrough *p)
+{
+    if (!pci_reset_end(&p->planned->function))
+        return refuse(guest, p, "does not come back from its reset");
+    vfunction_reset(p->config);
+    vmsix_reset(&p->msix);
+    return attach(p, &guest->passthrough.domain) || refuse(guest, p, "has a dead IOMMU");
+}
+
+bool passthrough_start(struct guest *guest)
+{
+    const struct passthrough_set *set = &guest->passthrough;
+    uint64_t longest = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct plan_device *planned = set->devices[i].planned;
+        uint64_t us = pci_reset_begin(&planned->function, planned->bridge);
+        longest = us > longest ? us : longest;
+    }
+    uint64_t until = cpu_rdtsc() + tsc_from_us(longest);
+    while (cpu_rdtsc() < until)
+        vcpu_attend_outside(cpu_this());
+    for (uint32_t i = 0; i < set->count; i++)
+        if (!device_start(guest, &set->devices[i]))
+            return false;
+    return true;
+}
+
+void passthrough_stop(struct guest *guest)
+{
+    const struct passthrough_set *set = &guest->passthrough;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct passthrough *p = &set->devices[i];
+        pci_reset_begin(&p->planned->function, p->planned->bridge);
+        if (!attach(p, NULL))
+            refuse(guest, p, "has a dead IOMMU");
+        for (uint32_t n = 0; n < p->clients[0]->irq_count; n++)
+            iommu_irq(p->clients[0], n, NULL);
+    }
+}
+
+/* ---- interrupts ---- */
+
+/* The vCPU that takes it: one alone, as the unit's entry names one processor. */
+static struct vcpu *target_of(struct guest *guest, const struct ipi *ipi)
+{
+    for (uint32_t i = 0; i < guest->vcpu_count; i++)
+        if (lapic_takes(&guest->vcpus[i], ipi))
+            return &guest->vcpus[i];
+    return NULL;
+}
+
+/* Entry `n` goes where the guest's message says, within the guest, or nowhere. */
+static bool irq_route(struct guest *guest, const struct passthrough *p, uint32_t n,
+                      const struct vfunction_message *message)
+{
+    struct ipi ipi;
+    struct vcpu *to =
+        msi_decode(message->address, message->data, &ipi) ? target_of(guest, &ipi) : NULL;
+    struct iommu_irq irq = {.apic_id = to ? to->cpu->apic_id : 0, .vector = ipi.vector};
+    return iommu_irq(p->clients[0], n, to ? &irq : NULL) && to;
+}
+
+static void msi_update(struct guest *guest, const struct passthrough *p)
+{
+    uint32_t count = vfunction_msi_vectors(p->config);
+    struct vfunction_message first = {0};
+    for (uint32_t n = 0; n < count && n < p->clients[0]->irq_count; n++) {
+        struct vfunction_message message = vfunction_msi_message(p->config, n);
+        irq_route(guest, p, n, &message);
+    }
+    if (count > 0) {
+        struct iommu_message real = iommu_message(p->clients[0], 0);
+        first = (struct vfunction_message){real.address, real.data};
+    }
+    vfunction_msi_program(p->config, pci_machine(), &first);
+}
+
+/* An entry of the device's own table: what the unit wants to see, or masked. */
+static void table_write(const struct passthrough *p, uint32_t n, bool open)
+{
+    uint64_t start = p->planned->function.bars[p->planned->function.caps.msix_bar].base +
+                     p->planned->function.caps.msix_offset - p->pages.hpa.raw;
+    volatile uint32_t *entry =
+        (volatile uint32_t *)(volatile void *)(p->registers + start) + n * VMSIX_WORDS;
+    mmio_write32(&entry[VMSIX_CONTROL], (uint32_t)VMSIX_MASKED);
+    if (!open)
+        return;
+    struct iommu_message message = iommu_message(p->clients[0], n);
+    mmio_write32(&entry[VMSIX_LOW], (uint32_t)message.address);
+    mmio_write32(&entry[VMSIX_HIGH], (uint32_t)(message.address >> 32));
+    mmio_write32(&entry[VMSIX_DATA], message.data);
+    mmio_write32(&entry[VMSIX_CONTROL], 0);
+}
+
+static void msix_update(struct guest *guest, const struct passthrough *p, uint32_t n)
+{
+    bool open = !vmsix_masked(&p->msix, n) && n < p->clients[0]->irq_count;
+    if (open) {
+        struct vfunction_message message = vmsix_message(&p->msix, n);
+        open = irq_route(guest, p, n, &message);
+    }
+    table_write(p, n, open);
+}
+
+void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news news)
+{
+    const struct passthrough *p = &guest->passthrough.devices[index];
+    switch (news) {
+    case VFUNCTION_NOTHING:
+        break;
+    case VFUNCTION_NEW_MSI:
+        msi_update(guest, p);
+        break;
+    case VFUNCTION_NEW_MSIX:
+        vfunction_msix_program(p->config, pci_machine());
+        break;
+    }
+}
+
+/* ---- pages of MSI-X tables ---- */
+
+static struct passthrough *device_at(const struct guest *guest, gpa_t at)
+{
+    const struct passthrough_set *set = &guest->passthrough;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct plan_range *pages = &set->devices[i].pages;
+        if (at.raw - pages->gpa.raw < pages->size)
+            return &set->devices[i];
+    }
+    return NULL;
+}
+
+/* What shares the pages with the table: the access goes to the device as it is. */
+static uint64_t register_read(const volatile uint8_t *from, unsigned size)
+{
+    switch (size) {
+    case 1:
+        return *from;
+    case 2:
+        return *(const volatile uint16_t *)(const volatile void *)from;
+    case 4:
+        return mmio_read32(from);
+    default:
+        return *(const volatile uint64_t *)(const volatile void *)from;
+    }
+}
+
+static void register_write(volatile uint8_t *to, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 1:
+        *to = (uint8_t)value;
+        break;
+    case 2:
+        *(volatile uint16_t *)(volatile void *)to = (uint16_t)value;
+        break;
+    case 4:
+        mmio_write32(to, (uint32_t)value);
+        break;
+    default:
+        *(volatile uint64_t *)(volatile void *)to = value;
+    }
+}
+
+/* Where the access lies in the device's table; as large as can be when it lies in front of it. */
+static uint64_t table_offset(const struct passthrough *p, gpa_t at)
+{
+    const struct pci_caps *caps = &p->planned->function.caps;
+    return at.raw - (p->planned->guest_bars[caps->msix_bar] + caps->msix_offset);
+}
+
+static bool in_table(const struct passthrough *p, gpa_t at)
+{
+    return table_offset(p, at) < (uint64_t)p->msix.count * PCI_MSIX_ENTRY;
+}
+
+static bool fits(const struct passthrough *p, gpa_t at, unsigned size)
+{
+    return is_aligned(at.raw, size) && at.raw - p->pages.gpa.raw <= p->pages.size - size;
+}
+
+bool passthrough_memory_read(struct guest *guest, gpa_t at, unsigned size, uint64_t *value)
+{
+    const struct passthrough *p = device_at(guest, at);
+    if (!p)
+        return false;
+    if (in_table(p, at))
+        *value = vmsix_read(&p->msix, table_offset(p, at), size);
+    else if (fits(p, at, size))
+        *value = register_read(p->registers + (at.raw - p->pages.gpa.raw), size);
+    else
+        *value = UINT64_MAX;
+    return true;
+}
+
+bool passthrough_memory_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value)
+{
+    struct passthrough *p = device_at(guest, at);
+    if (!p)
+        return false;
+    if (in_table(p, at)) {
+        uint32_t n = vmsix_write(&p->msix, table_offset(p, at), size, value);
+        if (n != VMSIX_NONE)
+            msix_update(guest, p, n);
+    } else if (fits(p, at, size)) {
+        register_write(p->registers + (at.raw - p->pages.gpa.raw), size, value);
+    }
+    return true;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's own PCI functions: what their configuration space, MSI-X tables, DMA and interrupts have
+ * to do with the machine.
+ *
+ *     guest -- port 0xcfc --> kernel/vdev/vpci, vfunction --> the device's configuration space
+ *       |                           | MSI
+ *       +-- page of MSI-X table --> vmsix --> message --> iommu_irq(): vCPU's processor, its vector
+ *       |
+ *       +-- other BAR pages ------> the device, no exit
+ *     device -- DMA --> iommu_domain: the guest's memory at the guest's addresses
+ */
+#ifndef BULKHEAD_KERNEL_VM_PASSTHROUGH_H
+#define BULKHEAD_KERNEL_VM_PASSTHROUGH_H
+
+#include "drivers/iommu.h"
+#include "kernel/plan/plan.h"
+#include "kernel/vdev/vfunction.h"
+#include "kernel/vdev/vmsix.h"
+
+struct guest;
+
+/* One function. */
+struct passthrough {
+    const struct plan_device *planned;
+    struct vfunction *config; /* in the guest's vpci */
+    struct vmsix msix;
+    struct plan_range pages;      /* that exit, as the MSI-X table is in them; size 0: none */
+    volatile uint8_t *registers;  /* the same, in the hypervisor's address space */
+    struct iommu_client *clients[PCI_MAX_REQUESTERS]; /* interrupts come from the first */
+};
+
+/* All of a guest's. */
+struct passthrough_set {
+    uint32_t count;
+    struct passthrough *devices;
+    struct iommu_domain domain;
+};
+
+/* Make them, blocked. Before memory_seal(), with the guest's ranges known. False: diagnosis. */
+bool passthrough_create(struct guest *guest, const struct plan *plan, struct diag *diag);
+
+/*
+ * The guest starts: reset its devices, forget what an earlier life wrote, then let them reach its
+ * memory. Waits for the devices, up to some seconds, with an eye on this processor's other duties.
+ * False: one is not to be used, said in the log. On vCPU 0's processor.
+ */
+bool passthrough_start(struct guest *guest);
+
+/* The guest has stopped: its devices reach nothing any more. On vCPU 0's processor. */
+void passthrough_stop(struct guest *guest);
+
+/* Device `index` of the guest has new MSI or MSI-X settings. With guest->devices held. */
+void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news news);
+
+/* Is there a page of an MSI-X table at `at`? Then this is the access. With guest->devices held. */
+bool passthrough_memory_read(struct guest *guest, gpa_t at, unsigned size, uint64_t *value);
+bool passthrough_memory_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value);
+
+#endif
