@@ -114,7 +114,8 @@ extern uint8_t image_start[], image_end[];
 #define VECTOR_TIMER    0x40
 #define VECTOR_SPURIOUS 0xff
 
-bool apic_init(void); /* false: no x2APIC; then the rest must not be used */
+bool apic_to_x2(void); /* into x2APIC mode; false: there is none */
+bool apic_init(void);  /* and enabled; false: then the rest must not be used */
 uint64_t tsc_per_ms(void);
 
 /* Let interrupts in until `interrupts[vector]` is `count`, at most `ms` milliseconds. */
