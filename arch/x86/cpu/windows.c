@@ -22,7 +22,7 @@ bool windows_init(struct pagetable *table, uint32_t cpus)
 
     if (!table->take_page(table->context, &upper))
         return false;
-    root[ROOT_INDEX(WINDOW_AREA)] = format->link(upper.raw);
+    root[ROOT_INDEX(WINDOW_AREA)] = format->link(upper.raw, 4);
     uint64_t *links = table->table_at(table->context, upper);
     slot_count = cpus * WINDOW_SLOTS;
     for (uint32_t slot = 0; slot < slot_count; slot += TABLE_ENTRIES) {
@@ -30,7 +30,7 @@ bool windows_init(struct pagetable *table, uint32_t cpus)
             return false;
         if (slot == 0)
             first_table = lower;
-        links[UPPER_INDEX(WINDOW_AREA) + slot / TABLE_ENTRIES] = format->link(lower.raw);
+        links[UPPER_INDEX(WINDOW_AREA) + slot / TABLE_ENTRIES] = format->link(lower.raw, 3);
     }
     return true;
 }
