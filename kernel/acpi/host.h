@@ -8,6 +8,9 @@
 #ifndef BULKHEAD_KERNEL_ACPI_HOST_H
 #define BULKHEAD_KERNEL_ACPI_HOST_H
 
+#include "kernel/acpi/dmar.h"
+#include "kernel/acpi/ivrs.h"
+#include "kernel/acpi/mcfg.h"
 #include "kernel/lib/diag.h"
 #include "kernel/lib/types.h"
 #include "kernel/plan/hardware.h"
@@ -134,7 +137,7 @@ struct acpi_spcr {
     uint32_t gsi;
 };
 
-/* Large (about 40 KiB): do not put it on a stack. Plain data without pointers. */
+/* Large (about 80 KiB): do not put it on a stack. Plain data without pointers. */
 struct acpi_host {
     uint64_t rsdp;    /* HPA */
     uint8_t revision; /* of the RSDP: 0 is ACPI 1.0 */
@@ -144,6 +147,9 @@ struct acpi_host {
     struct acpi_fadt fadt;
     struct acpi_hpet hpet;
     struct acpi_spcr spcr;
+    struct acpi_mcfg mcfg;
+    struct acpi_dmar dmar;
+    struct acpi_ivrs ivrs;
     uint32_t memory_count;
     struct acpi_memory memory[ACPI_MAX_MEMORY]; /* for hardware_set_node(), in the SRAT's order */
     uint32_t warning_count; /* all of them; the first ACPI_MAX_WARNINGS are kept: */

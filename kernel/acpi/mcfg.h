@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where PCI configuration space lies in memory (ECAM). PCI Firmware Specification, "MCFG Table
+ * Description". Plain data, checked: part of struct acpi_host.
+ */
+#ifndef BULKHEAD_KERNEL_ACPI_MCFG_H
+#define BULKHEAD_KERNEL_ACPI_MCFG_H
+
+#include "kernel/lib/types.h"
+
+#define ACPI_MAX_ECAMS 64
+
+/*
+ * Some buses of a segment. The function at bus:device.function has its 4 KiB at
+ * base + (bus << 20 | device << 15 | function << 12), for first_bus <= bus <= last_bus. No two
+ * ECAMs have a bus or memory in common. Whether the memory map agrees was not looked at.
+ */
+struct acpi_ecam {
+    uint64_t base; /* HPA that bus 0 has or would have; multiple of 1 MiB; not 0 */
+    uint16_t segment;
+    uint8_t first_bus, last_bus; /* first_bus <= last_bus */
+};
+
+struct acpi_mcfg {
+    uint32_t count;
+    struct acpi_ecam ecams[ACPI_MAX_ECAMS]; /* in the table's order */
+};
+
+#endif
