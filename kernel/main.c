@@ -45,10 +45,15 @@ static _Noreturn void refuse(const struct diag *diag)
     cpu_park();
 }
 
-static void log_warnings(void)
+static void log_acpi(void)
 {
-    for (uint32_t i = 0; i < acpi->warning_count && i < ACPI_MAX_WARNINGS; i++)
+    char summary[160];
+    if (acpi_summary(acpi, summary, sizeof(summary)))
+        log_line("ACPI: %s", summary);
+    for (uint32_t i = 0; i < acpi->warning_count && i < ACPI_MAX_WARNINGS; i++) {
         log_line("ACPI: %s", acpi->warnings[i].message);
+        log_line("  hint: %s", acpi->warnings[i].hint);
+    }
 }
 
 static void print_line(void *context, const char *text)
@@ -151,7 +156,7 @@ void kernel_main(const struct handoff *from)
     terminal_init_screen(&handoff.screen, (void *)(uintptr_t)handoff.screen.base);
     if (handoff.screen.pixels != PIXELS_NONE)
         log_line("screen of %u x %u pixels", handoff.screen.width, handoff.screen.height);
-    log_warnings();
+    log_acpi();
     rights.ops = features_amd() ? &svm_ops : &vmx_ops;
     quiet_devices();
     make_plan();

@@ -23,6 +23,9 @@ bool acpi_host_parse(const struct acpi_reader *reader, hpa_t rsdp, struct acpi_h
     acpi_read_fadt(&parse);
     acpi_read_hpet(&parse);
     acpi_read_spcr(&parse);
+    acpi_read_mcfg(&parse);
+    acpi_read_dmar(&parse);
+    acpi_read_ivrs(&parse);
     return true;
 }
 

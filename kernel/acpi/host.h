@@ -170,6 +170,13 @@ bool acpi_host_parse(const struct acpi_reader *reader, hpa_t rsdp, struct acpi_h
 struct acpi_irq acpi_isa_irq(const struct acpi_host *host, uint32_t irq);
 
 /*
+ * One line about MCFG, DMAR and IVRS for the boot log, such as "MCFG: segment 0, buses 0-255; DMAR:
+ * 2 units, 1 reserved region". False and an empty text: there is none of them. What does not fit
+ * into `size` bytes (not 0) is cut off.
+ */
+bool acpi_summary(const struct acpi_host *host, char *text, size_t size);
+
+/*
  * Fill in the processors of *hardware, with their nodes: first the one that runs this code, by its
  * APIC id (also when firmware forgot to list it), then the others in the MADT's order.
  */

@@ -62,8 +62,8 @@ struct ivrs_unit {
 
 /*
  * Device ids that a unit serves. Their requests arrive with the id `alias` where has_alias, else
- * with their own. No id is in ranges of two units of a segment, but for those with `all`. Within a
- * unit, the later range counts.
+ * with their own. Within a unit, the later range counts; firmware lets them overlap. Whether two
+ * units claim an id was not looked at: remapping.h does.
  */
 struct ivrs_range {
     uint16_t first, last; /* first <= last */

@@ -37,6 +37,14 @@ struct acpi_entry {
     struct cursor data; /* behind type and length */
 };
 
+/* One structure of a DMAR, one block of an IVRS. */
+struct acpi_block {
+    uint32_t offset;    /* in the table */
+    uint16_t type;      /* the first 16 bits: type (DMAR), or type and flags (IVRS) */
+    uint16_t length;    /* with these 4 bytes; all are there */
+    struct cursor data; /* behind the length */
+};
+
 /* For messages: addresses as %#llx. */
 static inline unsigned long long acpi_ull(uint64_t value)
 {
@@ -84,6 +92,20 @@ bool acpi_entry_fits(struct acpi_parse *parse, const struct acpi_table *table,
                      const struct acpi_entry *entry, uint8_t size);
 
 /*
+ * The next structure or block. Returns false at the end, and, with a diagnosis and a failed walk,
+ * where one is shorter than 4 bytes or not all there.
+ */
+bool acpi_next_block(const struct acpi_table *table, struct cursor *walk, struct acpi_block *block,
+                     struct diag *diag);
+
+/* Is it at least `size` bytes long? If not, that is a diagnosis. */
+bool acpi_block_fits(const struct acpi_table *table, const struct acpi_block *block, uint16_t size,
+                     struct diag *diag);
+
+/* A table that counts as a whole or not at all is broken: turn the diagnosis into a warning. */
+void acpi_drop_remapping(struct acpi_parse *parse, struct diag *problem);
+
+/*
  * The Generic Address Structure at that offset. Not present when its address is 0, when the table
  * ends before it, and, with a warning, when it is not one of our address spaces or no port.
  */
@@ -105,5 +127,8 @@ void acpi_read_fadt(struct acpi_parse *parse); /* with DSDT and SSDTs */
 void acpi_read_hpet(struct acpi_parse *parse);
 void acpi_read_spcr(struct acpi_parse *parse); /* after the MADT */
 void acpi_read_srat(struct acpi_parse *parse); /* after the MADT */
+void acpi_read_mcfg(struct acpi_parse *parse);
+void acpi_read_dmar(struct acpi_parse *parse);
+void acpi_read_ivrs(struct acpi_parse *parse);
 
 #endif

@@ -55,7 +55,8 @@ struct remapping_region {
 /*
  * The unit that serves a function's DMA and MSIs. For virtual functions ask with the physical one:
  * the same unit serves them. The source id is the function's own, or the alias that AMD's table
- * gives; aliases that bridges make are the caller's matter. False: no unit serves it.
+ * gives; aliases that bridges make are the caller's matter. False: no unit serves it, or firmware
+ * says of two units that they do.
  */
 bool remapping_of_function(const struct remapping *remapping, struct remapping_function function,
                            struct remapping_place *place);
@@ -74,11 +75,5 @@ bool remapping_of_hpet(const struct remapping *remapping, uint8_t number,
  */
 bool remapping_next_region(const struct remapping *remapping, struct remapping_function function,
                            uint32_t *next, struct remapping_region *region);
-
-/*
- * For the boot log, such as "DMAR: 2 units, 1 reserved region; MCFG: segment 0, buses 0-255". False
- * and an empty text when there is none of these tables. What does not fit is cut off.
- */
-bool remapping_summary(const struct acpi_host *host, char *text, size_t size);
 
 #endif

@@ -6,6 +6,9 @@
 /* Registers further up than any port. */
 #define PORT_LAST 0xffff
 
+/* What each structure of DMAR and IVRS begins with: 16 bits, and its length. */
+#define BLOCK_HEADER_SIZE 4
+
 const uint8_t *acpi_map(const struct acpi_parse *parse, uint64_t address, uint64_t size)
 {
     if (address == 0 || size == 0 || address >= HARDWARE_ADDRESS_END ||
@@ -154,6 +157,49 @@ bool acpi_entry_fits(struct acpi_parse *parse, const struct acpi_table *table,
         diag_hint(warning, "the entry is ignored");
     }
     return false;
+}
+
+bool acpi_next_block(const struct acpi_table *table, struct cursor *walk, struct acpi_block *block,
+                     struct diag *diag)
+{
+    size_t left = cursor_left(walk);
+
+    if (left == 0)
+        return false;
+    *block = (struct acpi_block){.offset = (uint32_t)(table->length - left)};
+    if (left >= BLOCK_HEADER_SIZE) {
+        block->type = cursor_peek_u16(walk, 0);
+        block->length = cursor_peek_u16(walk, 2);
+    }
+    if (block->length >= BLOCK_HEADER_SIZE && block->length <= left) {
+        block->data = cursor_sub(walk, block->length);
+        return cursor_skip(&block->data, BLOCK_HEADER_SIZE);
+    }
+    cursor_skip(walk, left + 1);
+    if (left >= BLOCK_HEADER_SIZE && block->length < BLOCK_HEADER_SIZE)
+        return diag_set(diag, "ACPI %s at %#llx: the structure at offset %u has length %u",
+                        table->name, acpi_ull(table->address), block->offset, block->length);
+    return diag_set(diag,
+                    "ACPI %s at %#llx: the structure at offset %u goes beyond the table's %u bytes",
+                    table->name, acpi_ull(table->address), block->offset, table->length);
+}
+
+bool acpi_block_fits(const struct acpi_table *table, const struct acpi_block *block, uint16_t size,
+                     struct diag *diag)
+{
+    if (block->length >= size)
+        return true;
+    return diag_set(diag,
+                    "ACPI %s at %#llx: the structure at offset %u has type %#x and length %u, at "
+                    "least %u are needed",
+                    table->name, acpi_ull(table->address), block->offset, block->type & 0xffu,
+                    block->length, size);
+}
+
+void acpi_drop_remapping(struct acpi_parse *parse, struct diag *problem)
+{
+    diag_hint(problem, "the whole table is ignored: no device can be given to a guest");
+    *acpi_warning(parse) = *problem;
 }
 
 uint64_t acpi_field(const struct acpi_table *table, uint32_t offset, uint32_t width)

@@ -140,6 +140,42 @@ enum { SRAT_LOCAL_APIC_SIZE = 16, SRAT_MEMORY_SIZE = 40, SRAT_LOCAL_X2APIC_SIZE 
 
 #define SRAT_ENABLED (UINT32_C(1) << 0)
 
+/* "MCFG Table Description": entries of one size from MCFG_ENTRIES on */
+enum { MCFG_ENTRIES = 44, MCFG_ENTRY_SIZE = 16 };
+
+/* DMAR: structures of type, length (16 bits each), data from DMAR_STRUCTURES on */
+enum { DMAR_HOST_ADDRESS_WIDTH = 36, DMAR_FLAGS = 37, DMAR_STRUCTURES = 48 };
+
+enum dmar_type { DMAR_DRHD = 0, DMAR_RMRR = 1, DMAR_RHSA = 3 };
+
+/* Bytes of a structure without its device scopes, and of a device scope without its path. */
+enum { DMAR_DRHD_SIZE = 16, DMAR_RMRR_SIZE = 24, DMAR_RHSA_SIZE = 20, DMAR_SCOPE_SIZE = 6 };
+
+/* IVRS: blocks of type, flags (8 bits each), length (16), data from IVRS_BLOCKS on */
+enum { IVRS_IVINFO = 36, IVRS_BLOCKS = 48 };
+
+/* Bytes of a block; the IVHDs' without their device entries. */
+enum { IVRS_IVHD_10_SIZE = 24, IVRS_IVHD_11_SIZE = 40, IVRS_IVMD_SIZE = 32 };
+
+enum ivrs_memory { IVRS_IVMD_ALL = 0x20, IVRS_IVMD_SELECT = 0x21, IVRS_IVMD_RANGE = 0x22 };
+
+/* "IVHD Device Entries" */
+enum ivrs_entry {
+    IVHD_ALL = 0x01,
+    IVHD_SELECT = 0x02,
+    IVHD_START = 0x03,
+    IVHD_END = 0x04,
+    IVHD_ALIAS_SELECT = 0x42,
+    IVHD_ALIAS_START = 0x43,
+    IVHD_EXTENDED_SELECT = 0x46,
+    IVHD_EXTENDED_START = 0x47,
+    IVHD_SPECIAL = 0x48,
+    IVHD_ACPI_HID = 0xf0,
+};
+
+/* Byte 21 of an ACPI HID entry is the length of what follows byte 21. */
+enum { IVHD_HID_UID_LENGTH = 21, IVHD_HID_SIZE = 22 };
+
 /* The sum of all bytes, which is 0 for a table with a right checksum. */
 uint8_t acpi_sum(const uint8_t *bytes, size_t size);
 

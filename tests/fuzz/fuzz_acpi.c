@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "kernel/acpi/host.h"
+#include "kernel/acpi/remapping.h"
 #include "kernel/acpi/tables.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -111,6 +112,144 @@ static void check_fadt(const struct acpi_fadt *fadt)
     PROMISE(!fadt->hw_reduced || !(fadt->pm1a_control.present || fadt->pm_timer.present));
 }
 
+static void check_mcfg(const struct acpi_mcfg *mcfg)
+{
+    PROMISE(mcfg->count <= ACPI_MAX_ECAMS);
+    for (uint32_t i = 0; i < mcfg->count; i++) {
+        const struct acpi_ecam *a = &mcfg->ecams[i];
+
+        PROMISE(a->base != 0 && a->base % MIB(1) == 0 && a->first_bus <= a->last_bus);
+        PROMISE(a->base <= HARDWARE_ADDRESS_END - MIB(256));
+        for (uint32_t j = 0; j < i; j++) {
+            const struct acpi_ecam *b = &mcfg->ecams[j];
+
+            PROMISE(a->segment != b->segment || a->last_bus < b->first_bus ||
+                    b->last_bus < a->first_bus);
+            PROMISE(a->base + MIB(a->last_bus) < b->base + MIB(b->first_bus) ||
+                    b->base + MIB(b->last_bus) < a->base + MIB(a->first_bus));
+        }
+    }
+}
+
+static bool all_zero(const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+
+    return at[0] == 0 && memcmp(at, at + 1, size - 1) == 0;
+}
+
+static void check_pages(uint64_t base, uint64_t size)
+{
+    PROMISE(base % PAGE_4K == 0 && size % PAGE_4K == 0);
+    PROMISE(size <= HARDWARE_ADDRESS_END && base <= HARDWARE_ADDRESS_END - size);
+}
+
+static void check_dmar(const struct acpi_dmar *dmar)
+{
+    PROMISE(dmar->present ? dmar->unit_count >= 1 : all_zero(dmar, sizeof(*dmar)));
+    PROMISE(dmar->unit_count <= DMAR_MAX_UNITS && dmar->scope_count <= DMAR_MAX_SCOPES);
+    PROMISE(dmar->region_count <= DMAR_MAX_REGIONS);
+    for (uint32_t i = 0; i < dmar->unit_count; i++) {
+        const struct dmar_unit *unit = &dmar->units[i];
+
+        check_pages(unit->base, unit->size);
+        PROMISE(unit->base != 0 && unit->size != 0);
+        PROMISE(unit->first_scope + unit->scope_count <= dmar->scope_count);
+        for (uint32_t j = 0; j < i; j++)
+            PROMISE(unit->base + unit->size <= dmar->units[j].base ||
+                    dmar->units[j].base + dmar->units[j].size <= unit->base);
+    }
+    for (uint32_t i = 0; i < dmar->region_count; i++) {
+        check_pages(dmar->regions[i].base, dmar->regions[i].size);
+        PROMISE(dmar->regions[i].scope_count > 0);
+        PROMISE(dmar->regions[i].first_scope + dmar->regions[i].scope_count <= dmar->scope_count);
+    }
+    for (uint32_t i = 0; i < dmar->scope_count; i++) {
+        PROMISE(dmar->scopes[i].type >= DMAR_SCOPE_ENDPOINT);
+        PROMISE(dmar->scopes[i].type <= DMAR_SCOPE_NAMESPACE);
+        PROMISE(dmar->scopes[i].path_length >= 1 && dmar->scopes[i].path_length <= DMAR_MAX_PATH);
+    }
+}
+
+static void check_ivrs(const struct acpi_ivrs *ivrs)
+{
+    PROMISE(ivrs->present ? ivrs->unit_count >= 1 : all_zero(ivrs, sizeof(*ivrs)));
+    PROMISE(ivrs->unit_count <= IVRS_MAX_UNITS && ivrs->range_count <= IVRS_MAX_RANGES);
+    PROMISE(ivrs->special_count <= IVRS_MAX_SPECIALS && ivrs->region_count <= IVRS_MAX_REGIONS);
+    for (uint32_t i = 0; i < ivrs->unit_count; i++) {
+        const struct ivrs_unit *unit = &ivrs->units[i];
+
+        check_pages(unit->base, KIB(16));
+        PROMISE(unit->base != 0 && unit->base % KIB(16) == 0);
+        PROMISE(unit->first_range + unit->range_count <= ivrs->range_count);
+        for (uint32_t j = 0; j < i; j++)
+            PROMISE(unit->base != ivrs->units[j].base &&
+                    (unit->device_id != ivrs->units[j].device_id ||
+                     unit->segment != ivrs->units[j].segment));
+    }
+    for (uint32_t i = 0; i < ivrs->range_count; i++)
+        PROMISE(ivrs->ranges[i].first <= ivrs->ranges[i].last);
+    for (uint32_t i = 0; i < ivrs->special_count; i++)
+        PROMISE(ivrs->specials[i].unit < ivrs->unit_count);
+    for (uint32_t i = 0; i < ivrs->region_count; i++) {
+        check_pages(ivrs->regions[i].base, ivrs->regions[i].size);
+        PROMISE(ivrs->regions[i].first <= ivrs->regions[i].last);
+    }
+}
+
+/* Every third place is a bridge, with buses of any numbers. */
+static bool bridge(void *context, struct remapping_function at, struct remapping_buses *buses)
+{
+    (void)context;
+    *buses = (struct remapping_buses){(uint8_t)(at.bus + (at.devfn & 7)), (uint8_t)(at.devfn * 5)};
+    return at.devfn % 3 == 0;
+}
+
+static void check_place(const struct acpi_host *host, const struct remapping_place *place)
+{
+    if (host->dmar.present) {
+        PROMISE(place->unit < host->dmar.unit_count);
+        PROMISE(place->segment == host->dmar.units[place->unit].segment);
+    } else {
+        PROMISE(place->unit < host->ivrs.unit_count);
+        PROMISE(place->segment == host->ivrs.units[place->unit].segment);
+    }
+}
+
+static void check_function(const struct remapping *remapping, struct remapping_function function)
+{
+    const struct acpi_host *host = remapping->host;
+    struct remapping_region region;
+    struct remapping_place place;
+    uint32_t next = 0, regions = 0;
+
+    if (remapping_of_function(remapping, function, &place)) {
+        check_place(host, &place);
+        PROMISE(place.segment == function.segment);
+    }
+    for (; remapping_next_region(remapping, function, &next, &region); regions++)
+        check_pages(region.base.raw, region.size);
+    PROMISE(regions <= host->dmar.region_count + host->ivrs.region_count);
+}
+
+/* Some of all functions, the I/O APICs and HPETs. */
+static void check_remapping(const struct acpi_host *host)
+{
+    struct remapping remapping = {host, {bridge, NULL}};
+    struct remapping_place place;
+
+    for (uint32_t i = 0; i < 64; i++) {
+        struct remapping_function function = {(uint16_t)(i & 1), (uint8_t)(i * 37),
+                                              (uint8_t)(i * 101)};
+
+        check_function(&remapping, function);
+        if (remapping_of_ioapic(&remapping, (uint8_t)i, &place))
+            check_place(host, &place);
+        if (remapping_of_hpet(&remapping, (uint8_t)i, &place))
+            check_place(host, &place);
+    }
+}
+
 static void check_text(const char *text, size_t size)
 {
     PROMISE(memchr(text, '\0', size - 1)); /* nothing was cut off */
@@ -124,6 +263,16 @@ static void check_diag(const struct diag *diag)
     PROMISE(diag->line == 0 && diag->column == 0);
     check_text(diag->message, sizeof(diag->message));
     check_text(diag->hint, sizeof(diag->hint));
+}
+
+static void check_summary(const struct acpi_host *host)
+{
+    char text[160];
+    bool something = host->mcfg.count > 0 || host->dmar.present || host->ivrs.present;
+
+    PROMISE(acpi_summary(host, text, sizeof(text)) == something);
+    PROMISE(something == (text[0] != '\0'));
+    check_text(text, sizeof(text));
 }
 
 static void check_host(const struct acpi_host *host)
@@ -147,6 +296,10 @@ static void check_host(const struct acpi_host *host)
     }
     for (uint32_t i = 0; i < host->warning_count && i < ACPI_MAX_WARNINGS; i++)
         check_diag(&host->warnings[i]);
+    check_mcfg(&host->mcfg);
+    check_dmar(&host->dmar);
+    check_ivrs(&host->ivrs);
+    check_summary(host);
 }
 
 /* Some processor's own id first, then each of the others once. */
@@ -183,8 +336,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (good) {
         check_host(&host);
         check_hardware(&host);
+        check_remapping(&host);
         PROMISE(again.madt.cpu_count == host.madt.cpu_count);
         PROMISE(again.warning_count == host.warning_count);
+        PROMISE(memcmp(&again.dmar, &host.dmar, sizeof(host.dmar)) == 0);
+        PROMISE(memcmp(&again.ivrs, &host.ivrs, sizeof(host.ivrs)) == 0);
     } else {
         check_diag(&diag);
         PROMISE(strcmp(diag.message, diag_again.message) == 0);

@@ -277,6 +277,28 @@ static inline void machine_seal(struct image *m, uint64_t unsealed)
     }
 }
 
+/* Add a table at an address where nothing is yet; `digits` follow its header. Sealed, as is XSDT. */
+static inline void machine_add_table(struct image *m, uint64_t address, const char *signature,
+                                     const char *digits)
+{
+    uint8_t *xsdt = image_at(m, XSDT_AT, HEADER_SIZE);
+    uint32_t length = (uint32_t)xsdt[4] | (uint32_t)xsdt[5] << 8;
+    uint32_t size = HEADER_SIZE;
+    const char *rest = digits;
+    char *end;
+
+    for (strtoul(rest, &end, 16); end != rest; strtoul(rest, &end, 16)) {
+        rest = end;
+        size++;
+    }
+    image_header(m, address, signature, size, 1);
+    image_hex(m, address + HEADER_SIZE, digits);
+    image_seal(m, address);
+    image_put(m, XSDT_AT + length, 8, address);
+    image_put(m, XSDT_AT + HEADER_LENGTH, 4, length + 8);
+    image_seal(m, XSDT_AT);
+}
+
 /* A small server with everything, in order. */
 static inline struct image *machine_new(void)
 {

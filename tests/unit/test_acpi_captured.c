@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "kernel/acpi/remapping.h"
 #include "tests/unit/acpi_image.h"
 
 #define TABLE_MAX 16384
@@ -73,13 +74,13 @@ static void parse(const char *path)
     image_free(capture.image);
 }
 
-/* What both have in common: the machine is the same but for its memory and firmware. */
-static void check_q35(void)
+/* What all have in common: they are the same but for memory, firmware and remapping units. */
+static void check_q35(uint32_t cpu_count)
 {
     static const bool level_high[ACPI_ISA_IRQS] = {[5] = 1, [9] = 1, [10] = 1, [11] = 1};
 
-    assert_int_equal(host.madt.cpu_count, 4);
-    for (uint32_t i = 0; i < 4; i++) {
+    assert_int_equal(host.madt.cpu_count, cpu_count);
+    for (uint32_t i = 0; i < cpu_count; i++) {
         assert_int_equal(host.madt.cpus[i].apic_id, i);
         assert_int_equal(host.madt.cpus[i].nmi_lint, 2);
     }
@@ -107,6 +108,10 @@ static void check_q35(void)
     assert_true(host.hpet.present);
     assert_int_equal(host.hpet.address, 0xfed00000);
     assert_false(host.spcr.present);
+    assert_int_equal(host.mcfg.count, 1);
+    assert_int_equal(host.mcfg.ecams[0].segment, 0);
+    assert_int_equal(host.mcfg.ecams[0].first_bus, 0);
+    assert_int_equal(host.mcfg.ecams[0].last_bus, 255);
 }
 
 static void test_rsdt(void **state)
@@ -114,9 +119,11 @@ static void test_rsdt(void **state)
     (void)state;
     parse("tests/data/acpi/qemu-q35-seabios.txt");
     assert_int_equal(host.revision, 0);
-    check_q35();
+    check_q35(4);
     assert_int_equal(host.memory_count, 0);
     assert_int_equal(host.madt.cpus[3].node, 0);
+    assert_int_equal(host.mcfg.ecams[0].base, 0xb0000000);
+    assert_false(host.dmar.present || host.ivrs.present);
 }
 
 static void test_xsdt_and_nodes(void **state)
@@ -127,7 +134,7 @@ static void test_xsdt_and_nodes(void **state)
     (void)state;
     parse("tests/data/acpi/qemu-q35-ovmf-numa.txt");
     assert_int_equal(host.revision, 2);
-    check_q35();
+    check_q35(4);
     assert_int_equal(host.madt.cpus_offline, 0); /* two more, but they can never come */
     for (uint32_t i = 0; i < 4; i++)
         assert_int_equal(host.madt.cpus[i].node, i >= 2);
@@ -139,11 +146,86 @@ static void test_xsdt_and_nodes(void **state)
     }
 }
 
+/* Where Intel's unit is, the root port is 00:02.0, with the disk's bus behind it. */
+static bool bridge(void *context, struct remapping_function at, struct remapping_buses *buses)
+{
+    (void)context;
+    *buses = (struct remapping_buses){1, 1};
+    return at.bus == 0 && at.devfn == 0x10;
+}
+
+static const struct remapping remapping = {&host, {bridge, NULL}};
+
+/* Both serve the disk 01:00.0 and the I/O APIC 0 by their only unit. */
+static void check_remapping(uint16_t ioapic_source_id)
+{
+    struct remapping_function disk = {0, 1, 0};
+    struct remapping_region region;
+    struct remapping_place place;
+    uint32_t next = 0;
+
+    assert_true(remapping_of_function(&remapping, disk, &place));
+    assert_int_equal(place.unit, 0);
+    assert_int_equal(place.source_id, 0x100);
+    assert_false(remapping_next_region(&remapping, disk, &next, &region));
+    assert_true(remapping_of_ioapic(&remapping, 0, &place));
+    assert_int_equal(place.unit, 0);
+    assert_int_equal(place.source_id, ioapic_source_id);
+    assert_false(remapping_of_hpet(&remapping, 0, &place));
+}
+
+static void test_intel_iommu(void **state)
+{
+    const struct dmar_unit *unit = &host.dmar.units[0];
+
+    (void)state;
+    parse("tests/data/acpi/qemu-q35-intel-iommu.txt");
+    check_q35(1);
+    assert_true(host.dmar.present && host.dmar.intr_remap);
+    assert_false(host.dmar.x2apic_opt_out || host.dmar.platform_opt_in);
+    assert_int_equal(host.dmar.address_width, 39);
+    assert_int_equal(host.dmar.unit_count, 1);
+    assert_int_equal(unit->base, 0xfed90000);
+    assert_int_equal(unit->size, 0x1000);
+    assert_int_equal(unit->segment, 0);
+    assert_int_equal(unit->scope_count, 8);
+    assert_false(unit->include_all);
+    assert_int_equal(host.dmar.scopes[3].type, DMAR_SCOPE_BRIDGE);
+    assert_int_equal(host.dmar.region_count, 0);
+    check_remapping(0xff00);
+    assert_false(host.ivrs.present);
+}
+
+static void test_amd_iommu(void **state)
+{
+    const struct ivrs_unit *unit = &host.ivrs.units[0];
+
+    (void)state;
+    parse("tests/data/acpi/qemu-q35-amd-iommu.txt");
+    check_q35(1);
+    assert_true(host.ivrs.present);
+    assert_false(host.ivrs.feature_register_images || host.ivrs.dma_remap);
+    assert_int_equal(host.ivrs.physical_width, 40);
+    assert_int_equal(host.ivrs.unit_count, 1);
+    assert_int_equal(unit->type, IVRS_IVHD_10);
+    assert_int_equal(unit->flags, IVHD_HT_TUN_EN | IVHD_IOTLB_SUP | IVHD_PREF_SUP | IVHD_PPR_SUP);
+    assert_int_equal(unit->base, 0xfed80000);
+    assert_int_equal(unit->device_id, 0x10);
+    assert_int_equal(unit->capability_offset, 0x40);
+    assert_int_equal(unit->attributes, 0x44);
+    assert_int_equal(unit->range_count, 9);
+    assert_int_equal(host.ivrs.region_count, 0);
+    check_remapping(0xa0);
+    assert_false(host.dmar.present);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rsdt),
         cmocka_unit_test(test_xsdt_and_nodes),
+        cmocka_unit_test(test_intel_iommu),
+        cmocka_unit_test(test_amd_iommu),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
