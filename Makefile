@@ -69,7 +69,7 @@ endif
 
 # ---- what is made of what -------------------------------------------------------------------------
 PURE_DIRS   := kernel/lib kernel/pci kernel/config kernel/acpi kernel/plan kernel/mm kernel/vdev \
-               kernel/image kernel/console arch/x86/model
+               kernel/image kernel/console arch/x86/model drivers/iommu
 KERNEL_DIRS := kernel kernel/vm arch/x86/cpu arch/x86/vmx arch/x86/svm drivers
 
 PURE_SRCS   := $(foreach dir,$(PURE_DIRS),$(sort $(wildcard $(dir)/*.c)))
@@ -93,7 +93,7 @@ NULL_DEREFERENCE := -Wnull-dereference
 COMMON   := -std=c17 -I. -I$(BUILD)/gen -g -MMD -MP $(WARNINGS) $(if $(CLANG),,$(NULL_DEREFERENCE))
 # For size, which in clang's language is z. How large the kernel may get is a promise about gcc.
 OPTIMIZE ?= $(if $(CLANG),-Oz,-Os)
-KERNEL_LDFLAGS ?= $(if $(CLANG),--defsym=image_limit=0x28000)
+KERNEL_LDFLAGS ?= $(if $(CLANG),--defsym=image_limit=0x30000)
 KERNEL_CFLAGS = $(COMMON) $(OPTIMIZE) -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
                 -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
                 -fno-omit-frame-pointer -momit-leaf-frame-pointer \

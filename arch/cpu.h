@@ -128,6 +128,28 @@ static inline void cpu_xsetbv(uint32_t index, uint64_t value)
     __asm__ volatile("xsetbv" : : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
 
+/* Write the cache line of `address` back to memory and forget it: for devices that do not snoop. */
+static inline void cpu_flush_line(const void *address)
+{
+    __asm__ volatile("clflush (%0)" : : "r"(address) : "memory");
+}
+
+/* All loads and stores (and flushes of lines) before it are done before any after it. */
+static inline void cpu_fence(void)
+{
+    __asm__ volatile("mfence" : : : "memory");
+}
+
+/* Store 16 bytes at once, for devices that read them at once. `to` is aligned to 16. */
+static inline void cpu_store_128(uint64_t *to, uint64_t low, uint64_t high)
+{
+    uint64_t old_low = to[0], old_high = to[1];
+    __asm__ volatile("1: lock cmpxchg16b (%2)\n\tjnz 1b"
+                     : "+a"(old_low), "+d"(old_high)
+                     : "r"(to), "b"(low), "c"(high)
+                     : "memory", "cc");
+}
+
 /* Bulk work on guest memory: the processor's string instructions beat any loop of ours. */
 static inline void cpu_fill_zero(void *to, uint64_t size)
 {

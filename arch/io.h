@@ -52,4 +52,15 @@ static inline void mmio_write32(volatile void *address, uint32_t value)
     *(volatile uint32_t *)address = value;
 }
 
+/* The same of 64 bits, where the device takes such accesses. */
+static inline uint64_t mmio_read64(const volatile void *address)
+{
+    return *(const volatile uint64_t *)address;
+}
+
+static inline void mmio_write64(volatile void *address, uint64_t value)
+{
+    *(volatile uint64_t *)address = value;
+}
+
 #endif

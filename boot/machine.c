@@ -12,6 +12,7 @@
 #include "boot/console.h"
 #include "boot/firmware.h"
 #include "boot/pages.h"
+#include "drivers/iommu/needs.h"
 #include "kernel/plan/collect.h"
 #include "kernel/plan/needs.h"
 
@@ -132,6 +133,9 @@ void machine_find_processors(const struct acpi_host *acpi, struct hardware *hard
     acpi_fill_hardware(acpi, read_topology(hardware), hardware);
     hardware->page_1g =
         is_amd() ? read_svm().page_1g : (cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_1G) != 0;
+    /* The kernel, which looks at the buses, needs no more. */
+    struct iommu_demand demand = {IOMMU_OWN_CLIENTS, IOMMU_OWN_IRQS, UINT8_MAX};
+    hardware->iommu_bytes = iommu_bytes(acpi, &demand);
 }
 
 /* The memory map as it is now, in the planner's terms. */

@@ -17,7 +17,9 @@ void ioapic_init(const struct acpi_host *acpi);
 
 /*
  * Deliver ISA interrupt `irq` (0..15, after the MADT's overrides) as NMI to the processor with this
- * APIC id, edge-triggered. False: no I/O APIC has that line, or the id does not fit in 8 bits.
+ * APIC id, edge-triggered; past the IOMMU, where one is on. Before memory_seal(). False: no I/O
+ * APIC has that line, the id does not fit in the 8 bits that there are without VT-d, or the IOMMU
+ * has no entry for the line.
  */
 bool ioapic_route_isa(const struct acpi_host *acpi, unsigned irq, uint32_t apic_id);
 

@@ -6,11 +6,13 @@
 #ifndef BULKHEAD_DRIVERS_PCI_H
 #define BULKHEAD_DRIVERS_PCI_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct pci_found {
     uint32_t functions; /* present */
     uint32_t silenced;  /* that were bus masters when we came */
+    uint8_t last_bus;   /* the last one with functions, or that a bridge passes on */
 };
 
 /*
@@ -19,5 +21,9 @@ struct pci_found {
  * processor, before guests have memory. Bounded by the 65,536 functions that there can be.
  */
 struct pci_found pci_quiesce(void);
+
+/* The buses behind the bridge with this number (devfn: device << 3 | function) in segment 0, as
+ * they are now. False: it is no bridge. */
+bool pci_bridge_buses(uint8_t bus, uint8_t devfn, uint8_t *secondary, uint8_t *subordinate);
 
 #endif

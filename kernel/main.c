@@ -12,6 +12,7 @@
 #include "drivers/power.h"
 #include "kernel/clock.h"
 #include "kernel/coverage.h"
+#include "kernel/isolate.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/main.h"
@@ -29,6 +30,7 @@ static struct handoff handoff;
 static const struct acpi_host *acpi;
 static struct config *config;
 static struct hardware hardware;
+static struct pci_found pci;
 static struct plan plan;
 
 /* The sentence on every console, then halt: there are no boot services to go back to. */
@@ -65,7 +67,7 @@ static void print_line(void *context, const char *text)
 /* Nothing may write into memory behind our back from here on. */
 static void quiet_devices(void)
 {
-    struct pci_found pci = pci_quiesce();
+    pci = pci_quiesce();
     log_line("PCI: %u functions, %u were bus masters, all are quiet", pci.functions, pci.silenced);
 }
 
@@ -73,8 +75,10 @@ static void make_plan(void)
 {
     struct diag diag;
     if (!features_check(&diag) || !rights.ops->probe(&diag) ||
-        !machine_collect(&handoff, acpi, &hardware, &diag) ||
-        !plan_build(config, &hardware, &host_needs, &plan, &diag))
+        !machine_collect(&handoff, acpi, &hardware, &diag))
+        refuse(&diag);
+    hardware.iommu_bytes = isolate_bytes(acpi, &pci);
+    if (!plan_build(config, &hardware, &host_needs, &plan, &diag))
         refuse(&diag);
     plan_print(&plan, config, &hardware, print_line, NULL);
 }
@@ -129,6 +133,8 @@ static void own_machine(void)
     apic_map();
     ioapic_init(acpi); /* first: the 8259s reach this processor whatever its APIC says */
     apic_enable();
+    if (!isolate_start(acpi, &pci, &diag))
+        refuse(&diag);
     power_init(acpi);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bits of the two table formats. */
+/* The bits of the processors' two table formats. */
 #include "kernel/lib/bits.h"
 #include "kernel/mm/pagetable.h"
 
@@ -63,8 +63,9 @@ static uint64_t host_leaf(uint64_t address, uint32_t flags, int level)
     return entry;
 }
 
-static uint64_t host_link(uint64_t table)
+static uint64_t host_link(uint64_t table, int level)
 {
+    (void)level;
     /* Rights of all levels are combined, so those of links are no limit. */
     return table | HOST_P | HOST_RW | HOST_US | HOST_A;
 }
@@ -92,8 +93,9 @@ static uint64_t ept_leaf(uint64_t address, uint32_t flags, int level)
     return entry;
 }
 
-static uint64_t ept_link(uint64_t table)
+static uint64_t ept_link(uint64_t table, int level)
 {
+    (void)level;
     return table | EPT_READ | EPT_WRITE | EPT_EXECUTE;
 }
 
@@ -103,6 +105,7 @@ static bool ept_present(uint64_t entry)
 }
 
 const struct pagetable_format pagetable_host = {
+    .levels = 4,
     .linear = true,
     .leaf = host_leaf,
     .link = host_link,
@@ -111,6 +114,7 @@ const struct pagetable_format pagetable_host = {
 };
 
 const struct pagetable_format pagetable_ept = {
+    .levels = 4,
     .linear = false,
     .leaf = ept_leaf,
     .link = ept_link,

@@ -3,15 +3,16 @@
 
 #include "kernel/lib/bits.h"
 
-#define LEVELS          4
-#define ENTRY_ADDRESS   BITS(51, 12)
-#define PHYSICAL_END    BIT(52) /* the architecture's limit of physical addresses */
-#define TRANSLATED_BITS 48
+#define LEVELS        4 /* that pagetable_pages_for() counts */
+#define ENTRY_ADDRESS BITS(51, 12)
+#define PHYSICAL_END  BIT(52) /* the architecture's limit of physical addresses */
+#define PAGE_BITS     12
+#define LEVEL_BITS    9
 
 /* Bytes that one entry of a table of that level stands for. */
 static uint64_t span(int level)
 {
-    return PAGE_4K << (9 * (level - 1));
+    return PAGE_4K << (LEVEL_BITS * (level - 1));
 }
 
 static uint64_t *entry_of(const struct pagetable *table, uint64_t at, int level, uint64_t from)
@@ -30,7 +31,8 @@ static bool range_valid(const struct pagetable_format *format, uint64_t from, ui
                         uint64_t size)
 {
     uint64_t last = from + size - 1;
-    uint64_t upper_half = ~UINT64_C(0) << (TRANSLATED_BITS - 1);
+    int bits = PAGE_BITS + LEVEL_BITS * format->levels;
+    uint64_t upper_half = ~UINT64_C(0) << (bits - 1);
 
     if (!is_aligned(from | to | size, PAGE_4K) || last < from) {
         return false;
@@ -39,9 +41,9 @@ static bool range_valid(const struct pagetable_format *format, uint64_t from, ui
         return false;
     }
     if (!format->linear) {
-        return last < BIT(TRANSLATED_BITS);
+        return last < BIT(bits);
     }
-    return last < BIT(TRANSLATED_BITS - 1) || from >= upper_half;
+    return last < BIT(bits - 1) || from >= upper_half;
 }
 
 /* The level of the largest page that can stand at the beginning of the range. */
@@ -66,7 +68,7 @@ static bool descend(struct pagetable *table, uint64_t *entry, int level, uint64_
     if (!table->take_page(table->context, &page)) {
         return false;
     }
-    *entry = table->format->link(page.raw);
+    *entry = table->format->link(page.raw, level);
     *at = page.raw;
     return true;
 }
@@ -76,7 +78,7 @@ static bool map_page(struct pagetable *table, uint64_t from, uint64_t leaf, int 
 {
     uint64_t at = table->root.raw;
 
-    for (int level = LEVELS; level > leaf_level; level--) {
+    for (int level = table->format->levels; level > leaf_level; level--) {
         if (!descend(table, entry_of(table, at, level, from), level, &at)) {
             return false;
         }
@@ -118,7 +120,7 @@ int pagetable_lookup(const struct pagetable *table, uint64_t from, uint64_t *ent
     if (!range_valid(table->format, align_down(from, PAGE_4K), 0, PAGE_4K)) {
         return 0;
     }
-    for (int level = LEVELS; level > 0; level--) {
+    for (int level = table->format->levels; level > 0; level--) {
         *entry = *entry_of(table, at, level, from);
         if (!table->format->present(*entry)) {
             return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One builder for both table formats that the hypervisor writes: its own four-level page tables and
- * a guest's EPT. NPT uses the host format with the user bit.
+ * One builder for all table formats that the hypervisor writes: its own four-level page tables, a
+ * guest's EPT (NPT uses the host format with the user bit), and what IOMMUs translate with.
  */
 #ifndef BULKHEAD_KERNEL_MM_PAGETABLE_H
 #define BULKHEAD_KERNEL_MM_PAGETABLE_H
@@ -17,6 +17,7 @@ enum map_flags {
     MAP_WRITE_COMBINE = 1 << 4, /* framebuffer: WC (host tables: PAGETABLE_HOST_PAT) */
     MAP_GLOBAL = 1 << 5,        /* host tables only */
     MAP_USER = 1 << 6,          /* NPT: every guest access is a user access */
+    MAP_SNOOP = 1 << 7,         /* VT-d: snoop whatever the device says; needs ECAP.SC */
 };
 
 /*
@@ -28,10 +29,11 @@ enum map_flags {
 
 /* How one kind of table encodes its entries. */
 struct pagetable_format {
+    int levels;  /* of tables */
     bool linear; /* it translates linear addresses: bits 63..48 repeat bit 47; else they are 0 */
     /* Level 1: 4K, 2: 2M, 3: 1G. 0, which is not present, when the format has no such entry. */
     uint64_t (*leaf)(uint64_t address, uint32_t flags, int level);
-    uint64_t (*link)(uint64_t table); /* entry that points to a table */
+    uint64_t (*link)(uint64_t table, int level); /* entry of that level that points to a table */
     bool (*present)(uint64_t entry);
     bool (*is_leaf)(uint64_t entry, int level);
 };
@@ -40,6 +42,15 @@ struct pagetable_format {
 extern const struct pagetable_format pagetable_host;
 /* SDM Vol. 3C "EPT Translation Mechanism"; the guest's PAT has its say in the memory type. */
 extern const struct pagetable_format pagetable_ept;
+/*
+ * VT-d specification "Second-Stage Paging Entries", 39 and 48 bits wide. Memory type and execution
+ * are not theirs to say: only MAP_READ, MAP_WRITE and MAP_SNOOP.
+ */
+extern const struct pagetable_format pagetable_vtd_3;
+extern const struct pagetable_format pagetable_vtd_4;
+/* AMD IOMMU specification "I/O Page Tables for Host Translations"; always coherent (FC). Only
+ * MAP_READ and MAP_WRITE. */
+extern const struct pagetable_format pagetable_amdvi;
 
 /* A table under construction. Tables are 4 KiB pages taken from a pool and never given back. */
 struct pagetable {
@@ -57,10 +68,10 @@ bool pagetable_init(struct pagetable *table);
 
 /*
  * Map [from, from+size) to [to, to+size), with the largest pages that alignment allows. All are
- * multiples of 4 KiB. False: pool is empty, `from` out of the 48 bits, `to` out of the 52, part of
- * it is mapped already (the part before that stays mapped), or flags that cannot or must not be: no
- * MAP_READ, two memory types, MAP_WRITE with MAP_EXEC in the hypervisor's own tables (not
- * MAP_USER).
+ * multiples of 4 KiB. False: pool is empty, `from` out of the bits that the levels translate (48),
+ * `to` out of the 52, part of it is mapped already (the part before that stays mapped), or flags
+ * that cannot or must not be: no MAP_READ, two memory types, MAP_WRITE with MAP_EXEC in the
+ * hypervisor's own tables (not MAP_USER).
  */
 bool pagetable_map(struct pagetable *table, uint64_t from, uint64_t to, uint64_t size,
                    uint32_t flags);
@@ -70,7 +81,7 @@ int pagetable_lookup(const struct pagetable *table, uint64_t from, uint64_t *ent
 
 /*
  * Tables (root included) needed to map one range with the largest allowed pages, from nothing.
- * Exact. The range is one that pagetable_map() takes.
+ * Exact for four levels, one too many for three. The range is one that pagetable_map() takes.
  */
 uint32_t pagetable_pages_for(uint64_t from, uint64_t to, uint64_t size, bool page_1g);
 

@@ -47,7 +47,8 @@ struct hardware {
     uint32_t smt_shift; /* APIC id >> smt_shift is the core (CPUID leaf 0xB/0x1F); 0 without SMT */
     uint32_t range_count; /* sorted by base, not overlapping */
     struct hardware_range ranges[HARDWARE_MAX_RANGES];
-    bool page_1g; /* EPT/NPT offers 1 GiB pages */
+    bool page_1g;         /* EPT/NPT offers 1 GiB pages */
+    uint64_t iommu_bytes; /* of the hypervisor's memory, for its IOMMU driver without domains */
 };
 
 /*

@@ -117,7 +117,8 @@ static bool sum_needs(const struct plan_work *work, const struct plan_needs *nee
     if (!add_product(sum, needs->fixed, 1) ||
         !add_product(sum, needs->per_cpu, work->hardware->cpu_count) ||
         !add_product(sum, needs->per_guest, work->config->guest_count) ||
-        !add_product(sum, needs->per_vcpu, vcpus) || !add_product(sum, table_pages, PAGE_4K)) {
+        !add_product(sum, needs->per_vcpu, vcpus) || !add_product(sum, table_pages, PAGE_4K) ||
+        !add_product(sum, work->hardware->iommu_bytes, 1)) {
         return diag_set(work->diag,
                         "the hypervisor itself needs more memory than a machine can have");
     }

@@ -6,6 +6,7 @@
 #include "arch/x86/regs/exception.h"
 #include "kernel/acpi/guest.h"
 #include "kernel/alarm.h"
+#include "kernel/isolate.h"
 #include "kernel/log.h"
 #include "kernel/terminal.h"
 #include "kernel/vm/crash.h"
@@ -113,6 +114,7 @@ struct verdict exit_attention(struct vcpu *vcpu, struct vm_exit *exit)
     alarm_poll(vcpu->cpu);
     uint32_t mail = mail_take(vcpu);
     terminal_poll(vcpu->cpu);
+    isolate_poll();
     return mail ? mail_read(vcpu, mail) : verdict_resume();
 }
 
@@ -123,6 +125,7 @@ void vcpu_attend_outside(struct cpu *cpu)
     cpu->attention = 0;
     alarm_poll(cpu);
     terminal_poll(cpu);
+    isolate_poll();
 }
 
 static void nmi_inject(struct vcpu *vcpu)

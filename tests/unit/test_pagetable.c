@@ -94,8 +94,8 @@ static void test_entries(void **state)
         assert_int_equal(cases[i].format->leaf(GIB(5), cases[i].flags, cases[i].level),
                          address | cases[i].entry);
     }
-    assert_int_equal(host->link(0x12345000), 0x12345027);
-    assert_int_equal(ept->link(0x12345000), 0x12345007);
+    assert_int_equal(host->link(0x12345000, 4), 0x12345027);
+    assert_int_equal(ept->link(0x12345000, 2), 0x12345007);
     assert_false(host->present(0));
     assert_false(ept->present(0x80));
     assert_true(ept->present(0x4));

@@ -35,24 +35,29 @@ class Machine:
     debug_port  file that receives what is written to port 0xe9, or None
     ips         instructions per emulated second, for emulators that count them; None: as they like
     repeatable  the same image gives the same run: fixed clock, no random numbers
+    iommu       one of the class's iommus, or None
     options     further options in the emulator's own language
     log         file for the emulator's own messages, or None
     """
 
     firmware = None  # its file
     needs_acpi = False  # its firmware has no ACPI tables: the image must bring some (acpi.py)
+    iommus = ()  # that it can have
 
     def __init__(self, image, cpus="2", memory=1024, debug_port=None, ips=None,
-                 repeatable=False, options=(), log=None):
+                 repeatable=False, iommu=None, options=(), log=None):
         if not re.fullmatch(r"[1-9][0-9]*(:[1-9][0-9]*:[1-9][0-9]*)?", cpus):
             raise MachineError(f"'{cpus}' processors: expected a number, or "
                                "PACKAGES:CORES:THREADS")
+        if iommu is not None and iommu not in self.iommus:
+            raise MachineError(f"this emulator has no IOMMU of the kind '{iommu}'")
         self.image = os.path.abspath(image)
         self.cpus = cpus
         self.memory = memory
         self.debug_port = debug_port
         self.ips = ips
         self.repeatable = repeatable
+        self.iommu = iommu
         self.options = list(options)
         self.folder = None
         self.log = log

@@ -24,7 +24,7 @@ bool windows_init(struct pagetable *table, uint32_t cpus)
 
     if (!table->take_page(table->context, &upper))
         return false;
-    root[ROOT_INDEX(WINDOW_AREA)] = format->link(upper.raw);
+    root[ROOT_INDEX(WINDOW_AREA)] = format->link(upper.raw, 4);
     uint64_t *links = table->table_at(table->context, upper);
     entry_count = cpus * WINDOW_SLOTS;
     rights = format->leaf(0, MAP_READ | MAP_WRITE, 2);
@@ -33,7 +33,7 @@ bool windows_init(struct pagetable *table, uint32_t cpus)
             return false;
         if (slot == 0)
             first_table = lower;
-        links[UPPER_INDEX(WINDOW_AREA) + slot / TABLE_ENTRIES] = format->link(lower.raw);
+        links[UPPER_INDEX(WINDOW_AREA) + slot / TABLE_ENTRIES] = format->link(lower.raw, 3);
     }
     return true;
 }

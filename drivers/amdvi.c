@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* AMD-Vi: all IOMMUs of the machine as one. drivers/iommu.h has the contracts. */
+#include "arch/cpu.h"
+#include "arch/x86/cpu/memory.h"
+#include "drivers/amdvi_unit.h"
+#include "drivers/iommu_ops.h"
+#include "kernel/lib/bits.h"
+#include "kernel/lib/fmt.h"
+
+#define TABLE_ALIGN 128 /* of interrupt remapping tables */
+
+/* An I/O APIC's redirection table entry */
+#define RTE_VECTOR          BITS(7, 0)
+#define RTE_DELIVERY        BITS(10, 8)
+#define RTE_NMI             4
+#define RTE_DESTINATION     BITS(63, 56)
+#define RTE_DESTINATION_MAX 0xfe /* 0xff are all processors */
+
+/* Device ids repeat from segment to segment, and so each has a table of its own. */
+struct segment {
+    struct amdvi_dte *devices;
+    uint64_t size; /* bytes */
+    uint16_t number;
+};
+
+static struct {
+    struct amdvi_unit *units;
+    uint32_t unit_count;
+    struct segment *segments;
+    uint32_t segment_count;
+    uint32_t poll_next; /* unit */
+    struct amdvi_caps caps;
+    char name[64];
+} amdvi;
+
+static struct segment *segment_of(uint16_t number)
+{
+    for (uint32_t i = 0; i < amdvi.segment_count; i++)
+        if (amdvi.segments[i].number == number)
+            return &amdvi.segments[i];
+    return NULL;
+}
+
+static volatile struct amdvi_dte *dte_of(const struct iommu_client *client)
+{
+    return &segment_of(client->source.segment)->devices[client->source.id];
+}
+
+/* On all units of the segment. False: one of them is dead. */
+static bool execute(uint16_t segment, const struct amdvi_pair *what, uint32_t count)
+{
+    bool done = true;
+    for (uint32_t i = 0; i < amdvi.unit_count; i++)
+        if (amdvi.units[i].segment == segment)
+            done &= amdvi_unit_execute(&amdvi.units[i], what, count);
+    return done;
+}
+
+static bool amdvi_probe(const struct iommu_machine *machine, struct diag *diag)
+{
+    const struct acpi_ivrs *ivrs = &machine->remapping.host->ivrs;
+    amdvi.units = host_alloc(ivrs->unit_count * sizeof(struct amdvi_unit), 16);
+    for (uint32_t i = 0; i < ivrs->unit_count; i++) {
+        struct amdvi_caps caps;
+        amdvi_unit_map(&amdvi.units[i], &ivrs->units[i]);
+        if (!amdvi_caps_read(amdvi.units[i].features, machine->x2apic, &caps, diag))
+            return false;
+        if (i == 0)
+            amdvi.caps = caps;
+        amdvi_caps_join(&amdvi.caps, &caps);
+    }
+    amdvi.unit_count = ivrs->unit_count;
+    return true;
+}
+
+static struct segment *segment_make(const struct iommu_machine *machine, uint16_t number)
+{
+    struct segment *segment = segment_of(number);
+    if (segment)
+        return segment;
+    segment = &amdvi.segments[amdvi.segment_count++];
+    segment->number = number;
+    segment->size = iommu_device_table_bytes(&machine->remapping.host->ivrs, number,
+                                             number == 0 ? machine->demand.last_bus : UINT8_MAX);
+    segment->devices = host_alloc(segment->size, PAGE_4K);
+    for (uint64_t id = 0; id < segment->size / sizeof(struct amdvi_dte); id++)
+        segment->devices[id] = amdvi_dte_blocked();
+    return segment;
+}
+
+static bool amdvi_start(const struct iommu_machine *machine, struct diag *diag)
+{
+    amdvi.segments = host_alloc(amdvi.unit_count * sizeof(struct segment), 16);
+    for (uint32_t i = 0; i < amdvi.unit_count; i++) {
+        struct amdvi_unit *unit = &amdvi.units[i];
+        const struct segment *segment = segment_make(machine, unit->segment);
+        if (!amdvi_unit_start(unit, host_hpa(segment->devices), segment->size, &amdvi.caps,
+                              machine->x2apic))
+            return diag_set(diag, "the IOMMU at 0x%llx does not obey",
+                            (unsigned long long)machine->remapping.host->ivrs.units[i].base);
+    }
+    fmt_print(amdvi.name, sizeof(amdvi.name), "AMD-Vi, %u unit%s, 48-bit, 1G pages",
+              amdvi.unit_count, amdvi.unit_count == 1 ? "" : "s");
+    return true;
+}
+
+static uint64_t irte_bytes(void)
+{
+    return amdvi.caps.wide_irtes ? sizeof(struct amdvi_pair) : sizeof(uint32_t);
+}
+
+static bool table_set(const struct iommu_client *client, bool pass_nmi)
+{
+    unsigned order = 0;
+    while (1u << order < client->irq_room)
+        order++;
+    dte_of(client)->words[2] = amdvi_dte_irqs(host_hpa(client->irqs), order, pass_nmi);
+    const struct amdvi_pair changed[] = {amdvi_invalidate_dte(client->source.id),
+                                         amdvi_invalidate_irqs(client->source.id)};
+    return execute(client->source.segment, changed, 2);
+}
+
+/* The source's table is made for its first client; one with the same source shares it. */
+static bool amdvi_prepare(struct iommu_client *client, const struct iommu_client *twin,
+                          struct diag *diag)
+{
+    const struct segment *segment = segment_of(client->source.segment);
+    if (!segment || client->source.id >= segment->size / sizeof(struct amdvi_dte))
+        return diag_set(diag, "no IOMMU has an entry for the device %x of PCI segment %u",
+                        client->source.id, client->source.segment);
+    if (twin) {
+        client->first_irq = (uint16_t)(twin->first_irq + twin->irq_count);
+        client->irq_room = twin->irq_room;
+        client->irqs = twin->irqs;
+    }
+    if (client->first_irq + client->irq_count <= client->irq_room)
+        return true;
+    if (client->irqs)
+        return diag_set(diag, "devices that share the id %x have too many interrupts",
+                        client->source.id);
+    while (client->irq_room < client->irq_count)
+        client->irq_room = client->irq_room ? 2 * client->irq_room : 1;
+    client->irqs = host_alloc(irte_bytes() * client->irq_room, TABLE_ALIGN);
+    if (!table_set(client, false))
+        return diag_set(diag, "an AMD IOMMU does not answer");
+    return true;
+}
+
+static bool amdvi_domain(struct iommu_domain *domain, const struct plan_range *ranges,
+                         uint32_t count, struct diag *diag)
+{
+    struct iommu_tables tables = {
+        .format = &pagetable_amdvi, .flags = (uint32_t)MAP_READ | MAP_WRITE, .page_1g = true};
+    if (!iommu_build(&tables, ranges, count))
+        return diag_set(diag, "a guest's memory has addresses that AMD-Vi does not reach");
+    domain->tables = tables.root;
+    return true;
+}
+
+/* Word 0 has all rights and comes last. */
+static bool amdvi_attach(struct iommu_client *client, const struct iommu_domain *domain)
+{
+    volatile struct amdvi_dte *dte = dte_of(client);
+    uint16_t old = client->domain ? client->domain->id : 0;
+    dte->words[0] = amdvi_dte_blocked().words[0];
+    dte->words[1] = amdvi_dte_domain(domain ? domain->id : 0);
+    if (domain)
+        dte->words[0] = amdvi_dte_tables(domain->tables);
+    const struct amdvi_pair changed[] = {amdvi_invalidate_dte(client->source.id),
+                                         amdvi_invalidate_domain(old),
+                                         amdvi_invalidate_domain(domain ? domain->id : 0)};
+    return execute(client->source.segment, changed, 3);
+}
+
+/* NMIs have no entries: those of an I/O APIC pass as they are, to the processor that its own
+ * table names. */
+static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
+{
+    if (irq && irq->nmi)
+        return irq->apic_id <= RTE_DESTINATION_MAX && table_set(client, true);
+    uint32_t index = client->first_irq + n;
+    if (amdvi.caps.wide_irtes) {
+        struct amdvi_pair value = {0, 0};
+        if (irq)
+            value = amdvi_irte_128(irq);
+        struct amdvi_pair *entry = (struct amdvi_pair *)client->irqs + index;
+        cpu_store_128(&entry->low, value.low, value.high);
+    } else {
+        ((volatile uint32_t *)client->irqs)[index] = irq ? amdvi_irte_32(irq) : 0;
+    }
+    const struct amdvi_pair changed[] = {amdvi_invalidate_irqs(client->source.id)};
+    return execute(client->source.segment, changed, 1);
+}
+
+static struct iommu_message amdvi_message_of(const struct iommu_client *client, uint32_t n)
+{
+    return amdvi_message((uint16_t)(client->first_irq + n));
+}
+
+/* The entry's number stands in place of the vector. */
+static uint64_t amdvi_line(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
+{
+    return irq->nmi ? field_put(RTE_DELIVERY, RTE_NMI) | field_put(RTE_DESTINATION, irq->apic_id)
+                    : field_put(RTE_VECTOR, client->first_irq + n);
+}
+
+static bool amdvi_poll(struct iommu_fault *fault)
+{
+    for (uint32_t i = 0; i < amdvi.unit_count; i++) {
+        struct amdvi_unit *unit = &amdvi.units[amdvi.poll_next];
+        amdvi.poll_next = (amdvi.poll_next + 1) % amdvi.unit_count;
+        if (amdvi_unit_poll(unit, fault))
+            return true;
+    }
+    return false;
+}
+
+static const char *amdvi_name(void)
+{
+    return amdvi.name;
+}
+
+const struct iommu_ops amdvi_ops = {
+    .probe = amdvi_probe,
+    .start = amdvi_start,
+    .prepare = amdvi_prepare,
+    .domain = amdvi_domain,
+    .attach = amdvi_attach,
+    .irq = amdvi_irq,
+    .message = amdvi_message_of,
+    .line = amdvi_line,
+    .poll = amdvi_poll,
+    .name = amdvi_name,
+};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* One AMD IOMMU: its registers, its command buffer and its event log. */
+#ifndef BULKHEAD_DRIVERS_AMDVI_UNIT_H
+#define BULKHEAD_DRIVERS_AMDVI_UNIT_H
+
+#include "drivers/iommu/amdvi.h"
+#include "kernel/acpi/ivrs.h"
+
+struct amdvi_unit {
+    uint8_t *registers;
+    struct amdvi_pair *commands; /* a page */
+    struct amdvi_pair *events;   /* a page */
+    volatile uint64_t done;      /* the unit stores the ticket of the last wait here */
+    uint64_t ticket;
+    uint64_t control; /* bits beside what this driver turns on */
+    uint64_t features;
+    uint32_t tail; /* of the commands: the next free one */
+    uint16_t segment;
+    bool dead; /* it did not answer, once */
+    bool told; /* the caller of amdvi_unit_poll() knows */
+};
+
+/* Map its registers and read what it can do. */
+void amdvi_unit_map(struct amdvi_unit *unit, const struct ivrs_unit *from);
+
+/*
+ * Take the unit over from firmware and turn it on with this device table, of `size` bytes, a
+ * multiple of 4 KiB. Entries for which `caps` (of all units) is asked are such. False: it does not
+ * obey.
+ */
+bool amdvi_unit_start(struct amdvi_unit *unit, hpa_t device_table, uint64_t size,
+                      const struct amdvi_caps *caps, bool x2apic);
+
+/*
+ * Let it execute these commands, at most AMDVI_MAX_COMMANDS, after everything that was written to
+ * memory before, and wait until they are done. False: the unit is dead.
+ */
+#define AMDVI_MAX_COMMANDS 128
+bool amdvi_unit_execute(struct amdvi_unit *unit, const struct amdvi_pair *what, uint32_t count);
+
+/* The next fault, taken out of the unit. False: none. */
+bool amdvi_unit_poll(struct amdvi_unit *unit, struct iommu_fault *fault);
+
+#endif

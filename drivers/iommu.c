@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "drivers/iommu.h"
+
+#include "arch/x86/cpu/memory.h"
+#include "drivers/iommu_ops.h"
+#include "kernel/lock.h"
+
+static const struct iommu_ops *ops; /* NULL: there is no IOMMU */
+static struct remapping remapping;
+static struct iommu_client *clients;
+static uint16_t domains;
+static struct lock lock = LOCK_INIT; /* units, their tables, and who is attached */
+
+_Static_assert(sizeof(struct iommu_client) <= IOMMU_CLIENT_BYTES, "see drivers/iommu/needs.c");
+
+/* A line that no unit remaps could not be let through. */
+static bool ioapics_served(struct diag *diag)
+{
+    const struct acpi_madt *madt = &remapping.host->madt;
+    struct remapping_place place;
+    for (uint32_t i = 0; i < madt->ioapic_count; i++)
+        if (!remapping_of_ioapic(&remapping, madt->ioapics[i].id, &place))
+            return diag_set(diag, "no IOMMU of the %s table serves I/O APIC %u",
+                            remapping.host->dmar.present ? "DMAR" : "IVRS", madt->ioapics[i].id);
+    return true;
+}
+
+enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *diag)
+{
+    const struct acpi_host *acpi = machine->remapping.host;
+    const struct iommu_ops *found = acpi->dmar.present ? &vtd_ops : &amdvi_ops;
+    remapping = machine->remapping;
+    if (!acpi->dmar.present && !acpi->ivrs.present) {
+        diag_set(diag, "this machine has no IOMMU (no DMAR or IVRS table)");
+        diag_hint(diag, "turn on \"VT-d\" or \"IOMMU\" in the firmware setup");
+        return IOMMU_NONE;
+    }
+    if (!ioapics_served(diag) || !found->probe(machine, diag))
+        return IOMMU_NONE;
+    if (!found->start(machine, diag))
+        return IOMMU_BROKEN;
+    ops = found;
+    return IOMMU_ON;
+}
+
+bool iommu_on(void)
+{
+    return ops != NULL;
+}
+
+const char *iommu_name(void)
+{
+    return ops ? ops->name() : "";
+}
+
+static const struct iommu_client *twin_of(struct iommu_source source)
+{
+    for (const struct iommu_client *other = clients; other; other = other->next)
+        if (other->source.segment == source.segment && other->source.id == source.id)
+            return other;
+    return NULL;
+}
+
+struct iommu_client *iommu_prepare(struct iommu_source source, uint32_t irqs, struct diag *diag)
+{
+    if (!ops || irqs > IOMMU_MAX_IRQS) {
+        diag_set(diag, ops ? "a device has more interrupts than an IOMMU has entries for it"
+                           : "this machine has no IOMMU");
+        return NULL;
+    }
+    struct iommu_client *client = host_alloc(sizeof(*client), 16);
+    client->source = source;
+    client->irq_count = (uint16_t)irqs;
+    if (!ops->prepare(client, twin_of(source), diag))
+        return NULL;
+    client->next = clients;
+    clients = client;
+    return client;
+}
+
+static uint64_t *table_at(void *context, hpa_t table)
+{
+    (void)context;
+    return host_pointer(table);
+}
+
+static bool take_page(void *context, hpa_t *page)
+{
+    struct iommu_tables *tables = context;
+    void *taken = host_alloc(PAGE_4K, PAGE_4K);
+    if (!tables->first)
+        tables->first = taken;
+    tables->size = (uint64_t)((uint8_t *)taken - (uint8_t *)tables->first) + PAGE_4K;
+    *page = host_hpa(taken);
+    return true;
+}
+
+bool iommu_build(struct iommu_tables *tables, const struct plan_range *ranges, uint32_t count)
+{
+    struct pagetable table = {.format = tables->format,
+                              .page_1g = tables->page_1g,
+                              .table_at = table_at,
+                              .take_page = take_page,
+                              .context = tables};
+    bool built = pagetable_init(&table);
+    for (uint32_t i = 0; i < count && built; i++)
+        built = pagetable_map(&table, ranges[i].gpa.raw, ranges[i].hpa.raw, ranges[i].size,
+                              tables->flags);
+    tables->root = table.root;
+    return built;
+}
+
+bool iommu_domain(struct iommu_domain *domain, const struct plan_range *ranges, uint32_t count,
+                  struct diag *diag)
+{
+    if (!ops)
+        return diag_set(diag, "this machine has no IOMMU");
+    domain->id = ++domains;
+    return ops->domain(domain, ranges, count, diag);
+}
+
+bool iommu_attach(struct iommu_client *client, const struct iommu_domain *domain)
+{
+    lock_take(&lock);
+    bool done = ops->attach(client, domain);
+    client->domain = domain;
+    lock_release(&lock);
+    return done;
+}
+
+bool iommu_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
+{
+    if (n >= client->irq_count)
+        return false;
+    lock_take(&lock);
+    bool done = ops->irq(client, n, irq);
+    lock_release(&lock);
+    return done;
+}
+
+struct iommu_message iommu_message(const struct iommu_client *client, uint32_t n)
+{
+    return ops->message(client, n);
+}
+
+uint64_t iommu_line(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
+{
+    lock_take(&lock);
+    uint64_t entry = ops->line(client, n, irq);
+    lock_release(&lock);
+    return entry;
+}
+
+struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag)
+{
+    struct remapping_place place;
+    if (!ops || !remapping_of_ioapic(&remapping, id, &place)) {
+        diag_set(diag, "no IOMMU serves I/O APIC %u", id);
+        return NULL;
+    }
+    return iommu_prepare((struct iommu_source){place.segment, place.source_id}, lines, diag);
+}
+
+bool iommu_poll(struct iommu_fault *fault)
+{
+    if (!ops)
+        return false;
+    lock_take(&lock);
+    bool found = ops->poll(fault);
+    lock_release(&lock);
+    return found;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Between drivers/iommu.c and the two kinds of units. drivers/iommu.h has the contracts. */
+#ifndef BULKHEAD_DRIVERS_IOMMU_OPS_H
+#define BULKHEAD_DRIVERS_IOMMU_OPS_H
+
+#include "drivers/iommu.h"
+#include "kernel/mm/pagetable.h"
+
+struct iommu_ops {
+    /* Map and read all units' registers, and write none. False: they cannot be used. */
+    bool (*probe)(const struct iommu_machine *machine, struct diag *diag);
+    /* Turn all on. False: one does not obey. */
+    bool (*start)(const struct iommu_machine *machine, struct diag *diag);
+    /* `twin`: another client of the same source, or NULL. Source and count are set. */
+    bool (*prepare)(struct iommu_client *client, const struct iommu_client *twin,
+                    struct diag *diag);
+    bool (*domain)(struct iommu_domain *domain, const struct plan_range *ranges, uint32_t count,
+                   struct diag *diag);
+    bool (*attach)(struct iommu_client *client, const struct iommu_domain *domain);
+    bool (*irq)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
+    struct iommu_message (*message)(const struct iommu_client *client, uint32_t n);
+    uint64_t (*line)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
+    bool (*poll)(struct iommu_fault *fault);
+    const char *(*name)(void);
+};
+
+extern const struct iommu_ops vtd_ops, amdvi_ops;
+
+/* How long a unit may take for anything, in microseconds. None is known to take a hundredth. */
+#define IOMMU_PATIENCE_US 100000
+
+/* A domain's tables: in what form, and then where they lie, one page behind the other. */
+struct iommu_tables {
+    const struct pagetable_format *format;
+    uint32_t flags; /* of all mappings */
+    bool page_1g;
+    hpa_t root;
+    void *first;
+    uint64_t size; /* bytes */
+};
+
+/* Build them. False: an address is out of the format's reach. */
+bool iommu_build(struct iommu_tables *tables, const struct plan_range *ranges, uint32_t count);
+
+#endif

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver of a VT-d unit against a model of one, which objects to what the specification
+ * forbids: two commands at a time, translation with tables that were not invalidated, a queue that
+ * moves while it is on. And units that stop at each step.
+ */
+#include "iommu_world.h"
+
+#include "drivers/iommu/vtd_regs.h"
+#include "drivers/vtd_unit.c"
+
+#define FIRMWARE_TABLE UINT64_C(0x7000000)
+#define FRO            0x220
+#define RECORDS        4
+
+/* CAP: 48 bits, 2M and 1G, records at FRO, protected regions, write buffer */
+#define CAP                                                                                        \
+    (field_put(VTD_CAP_SAGAW, 4) | field_put(VTD_CAP_FRO, FRO / 16) |                              \
+     field_put(VTD_CAP_NFR, RECORDS - 1) | VTD_CAP_PLMR | VTD_CAP_RWBF)
+
+static struct {
+    uint64_t status; /* GSTS */
+    uint64_t stuck;  /* bits of GSTS that do not change any more */
+    uint64_t roots, irta, iqa, iqt, iqh;
+    uint64_t roots_used, irta_used; /* since SRTP and SIRTP */
+    uint32_t faults, pmen, fectl;
+    struct vtd_pair records[RECORDS];
+    bool contexts_stale, tlb_stale, irtes_stale;
+    bool queue_stuck, queue_error;
+    bool ever_off; /* translation was off after it was on */
+    uint32_t waits;
+} unit;
+
+static const struct vtd_roots roots = {.contexts = {HOST_BASE + 0x8000},
+                                       .irtes = {HOST_BASE + 0x9000},
+                                       .irte_count = 512,
+                                       .x2apic = true};
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&unit, 0, sizeof(unit));
+    host_taken = 0;
+    host_alloc(sizeof(struct vtd_unit), 16); /* the first: see map() */
+    return 0;
+}
+
+static void latch(uint64_t bit, bool on)
+{
+    if ((unit.stuck & bit) == 0) {
+        unit.status = on ? unit.status | bit : unit.status & ~bit;
+    }
+}
+
+static void global_command(uint64_t value)
+{
+    uint64_t changed = (value ^ unit.status) & ~VTD_GCMD_ONCE & BITS(31, 23);
+    uint64_t once = value & VTD_GCMD_ONCE;
+
+    /* One at a time: a change, or a command that is done once. */
+    assert_true((changed == 0 || once == 0) && (changed & (changed - 1)) == 0);
+    assert_true((once & (once - 1)) == 0);
+    if ((changed & VTD_GCMD_TE) != 0 && (value & VTD_GCMD_TE) != 0) {
+        assert_int_equal(unit.roots_used, roots.contexts.raw);
+        assert_false(unit.contexts_stale || unit.tlb_stale);
+    }
+    if ((changed & VTD_GCMD_IRE) != 0 && (value & VTD_GCMD_IRE) != 0) {
+        assert_false(unit.irtes_stale);
+        assert_int_equal(unit.status & VTD_GCMD_CFI, 0);
+    }
+    unit.ever_off |= (changed & VTD_GCMD_TE) != 0 && (value & VTD_GCMD_TE) == 0;
+    if ((once & VTD_GCMD_SRTP) != 0) {
+        /* Another kind of table cannot come while translation is on. */
+        assert_true((unit.status & VTD_GCMD_TE) == 0 || (unit.roots_used & VTD_RTADDR_TTM) == 0);
+        unit.roots_used = unit.roots;
+        unit.contexts_stale = unit.tlb_stale = true;
+        latch(VTD_GCMD_SRTP, true);
+    }
+    if ((once & VTD_GCMD_SIRTP) != 0) {
+        unit.irta_used = unit.irta;
+        unit.irtes_stale = true;
+        latch(VTD_GCMD_SIRTP, true);
+    }
+    if ((once & VTD_GCMD_WBF) != 0) {
+        unit.status |= unit.stuck & VTD_GCMD_WBF; /* else it is done already */
+    }
+    latch(changed, (value & changed) != 0);
+}
+
+static void descriptor_run(const struct vtd_pair *what)
+{
+    switch (what->low & 0xf) {
+    case 1:
+        unit.contexts_stale = false;
+        break;
+    case 2:
+        assert_false(unit.contexts_stale); /* the TLB is filled from contexts */
+        unit.tlb_stale = false;
+        break;
+    case 4:
+        unit.irtes_stale = false;
+        break;
+    case 5:
+        *(uint32_t *)host_at(what->high) = (uint32_t)(what->low >> 32);
+        unit.waits++;
+        break;
+    default:
+        fail_msg("descriptor %llx", (unsigned long long)what->low);
+    }
+}
+
+static void queue_run(void)
+{
+    while (unit.iqh != unit.iqt && !unit.queue_stuck) {
+        if (unit.queue_error) {
+            unit.faults |= (uint32_t)VTD_FSTS_IQE;
+            return;
+        }
+        descriptor_run(host_at((unit.iqa & ~UINT64_C(0xfff)) + unit.iqh));
+        unit.iqh = (unit.iqh + 16) % PAGE_4K;
+    }
+}
+
+static uint32_t fault_status(void)
+{
+    uint32_t status = unit.faults;
+
+    for (unsigned i = 0; i < RECORDS; i++) {
+        status |= unit.records[i].high & VTD_FRCD_F ? (uint32_t)VTD_FSTS_PPF : 0;
+    }
+    return status;
+}
+
+static uint64_t unit_read(uint32_t reg, int size)
+{
+    if (reg >= FRO) {
+        const struct vtd_pair *record = &unit.records[(reg - FRO) / 16];
+        assert_int_equal(size, 8);
+        return reg % 16 == 8 ? record->high : record->low;
+    }
+    switch (reg) {
+    case VTD_CAP_REG:
+        return CAP;
+    case VTD_ECAP_REG:
+        return VTD_ECAP_QI | VTD_ECAP_IR;
+    case VTD_GSTS_REG:
+        return unit.status;
+    case VTD_RTADDR_REG:
+        return unit.roots;
+    case VTD_FSTS_REG:
+        return fault_status();
+    case VTD_PMEN_REG:
+        return unit.pmen;
+    case VTD_IQH_REG:
+        return unit.iqh;
+    case VTD_IQT_REG:
+        return unit.iqt;
+    default:
+        fail_msg("read of register %x", reg);
+        return 0;
+    }
+}
+
+static void unit_write(uint32_t reg, uint64_t value, int size)
+{
+    if (reg >= FRO) {
+        struct vtd_pair *record = &unit.records[(reg - FRO) / 16];
+        assert_int_equal(reg % 16, 12);
+        record->high &= ~(value << 32 & VTD_FRCD_F);
+        return;
+    }
+    switch (reg) {
+    case VTD_GCMD_REG:
+        assert_int_equal(size, 4);
+        global_command(value);
+        break;
+    case VTD_RTADDR_REG:
+        unit.roots = value;
+        break;
+    case VTD_IRTA_REG:
+        unit.irta = value;
+        break;
+    case VTD_FSTS_REG:
+        unit.faults &= ~(uint32_t)value;
+        break;
+    case VTD_FECTL_REG:
+        unit.fectl = (uint32_t)value;
+        break;
+    case VTD_PMEN_REG:
+        assert_int_not_equal(unit.status & VTD_GCMD_TE, 0); /* no gap */
+        unit.pmen = (uint32_t)value & (uint32_t)VTD_PMEN_EPM
+                        ? unit.pmen
+                        : unit.pmen & ~(uint32_t)(VTD_PMEN_EPM | VTD_PMEN_PRS);
+        break;
+    case VTD_IQA_REG:
+        assert_int_equal(unit.status & VTD_GCMD_QIE, 0);
+        unit.iqa = value;
+        unit.iqh = 0;
+        break;
+    case VTD_IQT_REG:
+        unit.iqt = value;
+        if ((unit.status & VTD_GCMD_QIE) != 0) {
+            queue_run();
+        }
+        break;
+    default:
+        fail_msg("write of register %x", reg);
+    }
+}
+
+static struct vtd_unit *map(void)
+{
+    struct vtd_unit *placed = (struct vtd_unit *)(void *)host_bytes;
+    const struct dmar_unit from = {.base = 0xfed90000, .size = 4096, .segment = 5};
+    struct diag diag;
+
+    assert_true(vtd_unit_map(placed, &from, &diag));
+    assert_int_equal(placed->segment, 5);
+    return placed;
+}
+
+static void assert_running(void)
+{
+    assert_int_equal(unit.status & (VTD_GCMD_TE | VTD_GCMD_QIE | VTD_GCMD_IRE | VTD_GCMD_CFI),
+                     VTD_GCMD_TE | VTD_GCMD_QIE | VTD_GCMD_IRE);
+    assert_int_equal(unit.roots_used, roots.contexts.raw);
+    assert_int_equal(unit.irta_used, roots.irtes.raw | 0x800 | 8); /* EIME, 2^9 entries */
+    assert_int_equal(unit.fectl, VTD_FECTL_IM);
+    assert_int_equal(fault_status(), 0);
+    assert_false(unit.contexts_stale || unit.tlb_stale || unit.irtes_stale);
+    assert_int_equal(unit.pmen, 0);
+}
+
+static void test_start(void **state)
+{
+    (void)state;
+    assert_true(vtd_unit_start(map(), &roots));
+    assert_running();
+}
+
+/* Everything that firmware may have left on. */
+static void test_takeover(void **state)
+{
+    (void)state;
+    unit.status = VTD_GCMD_TE | VTD_GCMD_SRTP | VTD_GCMD_QIE | VTD_GCMD_IRE | VTD_GCMD_SIRTP |
+                  VTD_GCMD_CFI | VTD_GCMD_EAFL;
+    unit.roots = unit.roots_used = FIRMWARE_TABLE;
+    unit.irta = unit.irta_used = FIRMWARE_TABLE;
+    unit.iqt = unit.iqh = 0x30;
+    unit.faults = (uint32_t)(VTD_FSTS_PFO | VTD_FSTS_AFO | VTD_FSTS_ITE);
+    unit.records[2].high = VTD_FRCD_F;
+    unit.pmen = (uint32_t)(VTD_PMEN_EPM | VTD_PMEN_PRS);
+    assert_true(vtd_unit_start(map(), &roots));
+    assert_running();
+    assert_false(unit.ever_off);
+    assert_int_equal(unit.status & VTD_GCMD_EAFL, 0);
+}
+
+/* Another kind of root table: translation has to be off for a moment. */
+static void test_takeover_from_scalable_mode(void **state)
+{
+    (void)state;
+    unit.status = VTD_GCMD_TE | VTD_GCMD_SRTP;
+    unit.roots = unit.roots_used = FIRMWARE_TABLE | 0x400;
+    assert_true(vtd_unit_start(map(), &roots));
+    assert_running();
+}
+
+static void test_unit_that_does_not_obey(void **state)
+{
+    static const uint64_t bits[] = {VTD_GCMD_SRTP, VTD_GCMD_QIE,   VTD_GCMD_TE,
+                                    VTD_GCMD_WBF,  VTD_GCMD_SIRTP, VTD_GCMD_IRE};
+
+    for (size_t i = 0; i < ARRAY_COUNT(bits); i++) {
+        setup(state);
+        unit.stuck = bits[i];
+        uint64_t before = now;
+        assert_false(vtd_unit_start(map(), &roots));
+        assert_true(now - before < 2 * IOMMU_PATIENCE_US + 10000);
+    }
+    setup(state);
+    unit.queue_stuck = true;
+    assert_false(vtd_unit_start(map(), &roots));
+    setup(state);
+    unit.queue_error = true;
+    assert_false(vtd_unit_start(map(), &roots));
+}
+
+static void test_queue_wraps(void **state)
+{
+    const struct vtd_pair what[] = {vtd_invalidate_contexts(), vtd_invalidate_tlb()};
+    struct vtd_unit *placed = map();
+
+    (void)state;
+    assert_true(vtd_unit_start(placed, &roots));
+    uint32_t before = unit.waits;
+    for (unsigned i = 0; i < 1000; i++) {
+        unit.contexts_stale = unit.tlb_stale = true;
+        assert_true(vtd_unit_invalidate(placed, what, 2));
+        assert_false(unit.contexts_stale || unit.tlb_stale);
+    }
+    assert_int_equal(unit.waits - before, 1000);
+}
+
+/* It waits once, and is dead from then on; that is told once. */
+static void test_unit_that_dies(void **state)
+{
+    const struct vtd_pair what[] = {vtd_invalidate_tlb()};
+    struct vtd_unit *placed = map();
+    struct iommu_fault fault;
+
+    (void)state;
+    assert_true(vtd_unit_start(placed, &roots));
+    unit.queue_stuck = true;
+    uint64_t before = now;
+    assert_false(vtd_unit_invalidate(placed, what, 1));
+    assert_true(now - before >= IOMMU_PATIENCE_US);
+    before = now;
+    assert_false(vtd_unit_invalidate(placed, what, 1));
+    assert_int_equal(now, before);
+    assert_true(vtd_unit_poll(placed, &fault));
+    assert_int_equal(fault.kind, IOMMU_FAULT_UNIT);
+    assert_int_equal(fault.source.segment, 5);
+    assert_false(vtd_unit_poll(placed, &fault));
+}
+
+static void test_faults(void **state)
+{
+    struct vtd_unit *placed = map();
+    struct iommu_fault fault;
+
+    (void)state;
+    assert_true(vtd_unit_start(placed, &roots));
+    assert_false(vtd_unit_poll(placed, &fault));
+    for (unsigned round = 0; round < 3; round++) {
+        unit.faults = (uint32_t)VTD_FSTS_PFO;
+        for (unsigned i = 0; i < RECORDS; i++) {
+            unit.records[i] = (struct vtd_pair){0x1000 * i, VTD_FRCD_F | UINT64_C(2) << 32 | i};
+        }
+        for (unsigned i = 0; i < RECORDS; i++) {
+            assert_true(vtd_unit_poll(placed, &fault));
+            assert_int_equal(fault.kind, IOMMU_FAULT_BLOCKED);
+            assert_int_equal(fault.source.id, i);
+            assert_int_equal(fault.address, 0x1000 * i);
+        }
+        assert_true(vtd_unit_poll(placed, &fault));
+        assert_int_equal(fault.kind, IOMMU_FAULT_LOST);
+        assert_false(vtd_unit_poll(placed, &fault));
+        assert_int_equal(fault_status(), 0);
+    }
+    unit.records[3] = (struct vtd_pair){0, VTD_FRCD_F | UINT64_C(2) << 32 | 9};
+    assert_true(vtd_unit_poll(placed, &fault)); /* wherever it stands */
+    assert_int_equal(fault.source.id, 9);
+}
+
+static void test_registers_beyond_the_end(void **state)
+{
+    const struct dmar_unit from = {.base = 0xfed90000, .size = FRO};
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    assert_false(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &from, &diag));
+    assert_non_null(strstr(diag.message, "0xfed90000"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_start, setup),
+        cmocka_unit_test_setup(test_takeover, setup),
+        cmocka_unit_test_setup(test_takeover_from_scalable_mode, setup),
+        cmocka_unit_test_setup(test_unit_that_does_not_obey, setup),
+        cmocka_unit_test_setup(test_queue_wraps, setup),
+        cmocka_unit_test_setup(test_unit_that_dies, setup),
+        cmocka_unit_test_setup(test_faults, setup),
+        cmocka_unit_test_setup(test_registers_beyond_the_end, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
