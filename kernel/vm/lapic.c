@@ -164,6 +164,12 @@ static struct apic_address address_of(const struct vcpu *vcpu)
     };
 }
 
+bool lapic_takes(const struct vcpu *vcpu, const struct ipi *ipi)
+{
+    struct apic_address to = address_of(vcpu);
+    return ipi_matches(ipi, &to, vcpu->guest->vcpu_count);
+}
+
 void lapic_send(struct guest *guest, const struct ipi *ipi, struct vcpu *self)
 {
     struct ipi_range range = ipi_range(ipi, guest->vcpu_count);

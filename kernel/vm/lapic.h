@@ -60,6 +60,9 @@ bool lapic_forward_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 /* Does LINT0 take the 8259s' interrupts? So it is after a reset, as a PC's firmware leaves it. */
 bool lapic_takes_8259(const struct vlapic *lapic);
 
+/* Is the vCPU addressed by it, sent by a device? On any processor of the guest. */
+bool lapic_takes(const struct vcpu *vcpu, const struct ipi *ipi);
+
 /*
  * Deliver to those of the guest's vCPUs whom `ipi` means: nothing leaves the partition, and fixed
  * interrupts and NMIs reach started vCPUs alone. `self`: the sender, NULL for a device. On any

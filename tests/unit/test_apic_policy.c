@@ -347,9 +347,34 @@ static void local_vector_table(void **state)
     }
 }
 
+static void messages_of_devices(void **state)
+{
+    static const struct {
+        uint64_t address;
+        uint32_t data;
+        bool ok;
+    } cases[] = {
+        {0xfee01000, 0x4031, true},  {0xfee0300c, 0x0131, true},
+        {0xfee01000, 0x400f, false}, {0xfee01000, 0x4231, false}, /* vector below 16; SMI */
+        {0xfee01000, 0x4431, false}, {0xfee01000, 0x4731, false}, /* NMI, ExtINT */
+        {0xfec01000, 0x4031, false}, {UINT64_C(0x1fee01000), 0x4031, false},
+        {0, 0, false},
+    };
+    struct ipi ipi;
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(cases); i++)
+        assert_int_equal(msi_decode(cases[i].address, cases[i].data, &ipi), cases[i].ok);
+    assert_true(msi_decode(0xfee0300c, 0x0131, &ipi));
+    assert_true(ipi.logical && ipi.narrow);
+    assert_int_equal(ipi.destination, 3);
+    assert_int_equal(ipi.vector, 0x31);
+    assert_int_equal(ipi.delivery, APIC_LOWEST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_of_devices),
         cmocka_unit_test(modes),
         cmocka_unit_test(transitions),
         cmocka_unit_test(values),

@@ -141,6 +141,22 @@ uint32_t x2apic_ldr(uint32_t id)
 }
 
 /* What means everybody in 8 bits is for an x2APIC the logical address of the first eight. */
+bool msi_decode(uint64_t address, uint32_t data, struct ipi *out)
+{
+    enum apic_delivery delivery = (enum apic_delivery)field_get(MSI_DELIVERY, data);
+    *out = (struct ipi){
+        .delivery = delivery,
+        .shorthand = APIC_TO_DESTINATION,
+        .logical = (address & MSI_LOGICAL) != 0,
+        .narrow = true,
+        .destination = (uint32_t)field_get(MSI_DESTINATION, address),
+        .vector = (uint8_t)field_get(MSI_VECTOR, data),
+    };
+    uint64_t free = MSI_DESTINATION | MSI_REDIRECTION | MSI_LOGICAL | BITS(11, 4) | BITS(1, 0);
+    return (address & ~free) == MSI_ADDRESS_BASE && out->vector >= 16 &&
+           (delivery == APIC_FIXED || delivery == APIC_LOWEST);
+}
+
 static bool is_broadcast(const struct ipi *ipi, enum apic_mode mode)
 {
     if (!ipi->narrow)

@@ -65,6 +65,14 @@
 #define LVT_TIMER_TSC     2u
 #define LVT_RESET         LVT_MASKED
 
+/* What a device writes to raise an interrupt. SDM Vol. 3A "Message Signalled Interrupts". */
+#define MSI_ADDRESS_BASE UINT64_C(0xfee00000)
+#define MSI_DESTINATION  BITS(19, 12)
+#define MSI_REDIRECTION  BIT(3) /* hint: the processor of lowest priority will do */
+#define MSI_LOGICAL      BIT(2)
+#define MSI_DELIVERY     BITS(10, 8) /* of the data: enum apic_delivery */
+#define MSI_VECTOR       BITS(7, 0)
+
 /* Interrupt command register, 64 bits as in x2APIC mode. */
 #define ICR_VECTOR      BITS(7, 0)
 #define ICR_DELIVERY    BITS(10, 8) /* enum apic_delivery */
