@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest-physical addresses that are not RAM: virtual devices, and nothing (reads all ones, writes
- * are lost). The instruction is decoded and carried out for the guest (emulate.c).
+ * Guest-physical addresses that are not RAM: virtual devices, MSI-X tables, and nothing (reads all
+ * ones, writes are lost). The instruction is decoded and carried out for the guest (emulate.c).
  */
 #include "kernel/vm/emulate.h"
 #include "kernel/vm/platform.h"
 
 uint64_t device_read(struct guest *guest, gpa_t at, unsigned size)
 {
+    uint64_t value;
     lock_take(&guest->devices);
-    uint64_t value = vplatform_memory_read(&guest->platform, at, size, platform_now(guest));
-    platform_outputs(guest);
+    if (!passthrough_memory_read(guest, at, size, &value)) {
+        value = vplatform_memory_read(&guest->platform, at, size, platform_now(guest));
+        platform_outputs(guest);
+    }
     lock_release(&guest->devices);
     return value;
 }
@@ -18,8 +21,10 @@ uint64_t device_read(struct guest *guest, gpa_t at, unsigned size)
 void device_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value)
 {
     lock_take(&guest->devices);
-    vplatform_memory_write(&guest->platform, at, size, value, platform_now(guest));
-    platform_outputs(guest);
+    if (!passthrough_memory_write(guest, at, size, value)) {
+        vplatform_memory_write(&guest->platform, at, size, value, platform_now(guest));
+        platform_outputs(guest);
+    }
     lock_release(&guest->devices);
 }
 

@@ -49,8 +49,11 @@ static bool take_page(void *context, hpa_t *page)
     return true;
 }
 
-static void map_memory(struct guest *guest, bool page_1g)
+/* RAM, and the registers of passed-through devices. */
+static void map_memory(struct guest *guest, const struct plan *plan, bool page_1g)
 {
+    const struct plan_guest *planned = &plan->guests[guest->index];
+    const struct plan_range *mmio = &plan->mmio[planned->first_mmio];
     struct pagetable table = {.format = rights.ops->tables,
                               .page_1g = page_1g,
                               .table_at = table_at,
@@ -61,6 +64,9 @@ static void map_memory(struct guest *guest, bool page_1g)
         mapped = pagetable_map(&table, range->gpa.raw, range->hpa.raw, range->size,
                                MAP_READ | MAP_WRITE | MAP_EXEC | rights.ops->tables_flags);
     }
+    for (uint32_t i = 0; i < planned->mmio_count && mapped; i++)
+        mapped = pagetable_map(&table, mmio[i].gpa.raw, mmio[i].hpa.raw, mmio[i].size,
+                               MAP_READ | MAP_WRITE | MAP_UNCACHED | rights.ops->tables_flags);
     assert(mapped);
     guest->tables = table.root;
 }
@@ -94,7 +100,8 @@ static void vcpu_create(struct guest *guest, uint32_t id, struct cpu *cpu,
     rights.ops->vcpu_create(&vcpu->virt);
 }
 
-static void guest_create(struct guest *guest, const struct guest_sources *from)
+static bool guest_create(struct guest *guest, const struct guest_sources *from,
+                         struct diag *diag)
 {
     const struct plan *plan = from->plan;
     const struct plan_guest *planned = &plan->guests[guest->index];
@@ -105,20 +112,23 @@ static void guest_create(struct guest *guest, const struct guest_sources *from)
     guest->files = from->files[guest->index];
     ring_init(&guest->input, guest->input_bytes, GUEST_INPUT_BYTES);
     ring_init(&guest->output, guest->output_bytes, GUEST_OUTPUT_BYTES);
-    map_memory(guest, from->page_1g);
+    map_memory(guest, plan, from->page_1g);
     guest->vcpu_count = planned->cpu_count;
     guest->vcpus = host_alloc(guest->vcpu_count * sizeof(struct vcpu), 64);
     for (uint32_t i = 0; i < guest->vcpu_count; i++)
         vcpu_create(guest, i, cpu_at(plan->cpus[planned->first_cpu + i]),
                     planned->threads_per_core);
+    return passthrough_create(guest, plan, diag);
 }
 
-void guests_create(const struct guest_sources *sources)
+bool guests_create(const struct guest_sources *sources, struct diag *diag)
 {
     guests.count = sources->plan->guest_count;
     guests.first = host_alloc(guests.count * sizeof(struct guest), 64);
     for (uint32_t i = 0; i < guests.count; i++) {
         guests.first[i].index = i;
-        guest_create(&guests.first[i], sources);
+        if (!guest_create(&guests.first[i], sources, diag))
+            return false;
     }
+    return true;
 }

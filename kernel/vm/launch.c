@@ -120,7 +120,8 @@ bool launch_prepare(const struct launch_sources *sources, struct diag *diag)
         .files = (const struct handoff_guest *)(uintptr_t)sources->handoff->guests,
         .page_1g = sources->hardware->page_1g,
     };
-    guests_create(&guests);
+    if (!guests_create(&guests, diag))
+        return false;
     lifecycle_init(guest_count());
     terminal_share(sources);
     return true;

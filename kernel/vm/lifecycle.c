@@ -45,12 +45,14 @@ static void wait_for_ever(struct cpu *cpu)
     }
 }
 
-/* From scrubbed memory to a vCPU that is ready to enter. */
-static void guest_start(struct guest *guest)
+/* From scrubbed memory to a vCPU that is ready to enter. False: a device does not let it. */
+static bool guest_start(struct guest *guest)
 {
     struct vcpu *vcpu = &guest->vcpus[0];
     struct virt_start start;
     load_guest(guest, &start);
+    if (!passthrough_start(guest))
+        return false;
     platform_reset(guest);
     terminal_restart(guest->index);
     processors_prepare(guest);
@@ -60,6 +62,7 @@ static void guest_start(struct guest *guest)
     atomic_store(&guest->state, GUEST_RUNNING);
     log_line("guest %s: start %u at tsc %llu", guest->name, guest->starts,
              (unsigned long long)guest->started_tsc);
+    return true;
 }
 
 static void vcpu_statistics(const struct vcpu *vcpu)
@@ -136,6 +139,7 @@ static void guest_stopped(struct guest *guest, struct cpu *cpu)
     apic_reset(); /* its timer must not go on */
     alarm_set(guest->index, ALARM_NEVER);
     processors_wait_parked(guest);
+    passthrough_stop(guest);
     log_line("guest %s: %s after %llu ms", guest->name, stop_reason_name(stop),
              (unsigned long long)ran_us / 1000);
     guest_statistics(guest);
@@ -167,7 +171,8 @@ void lifecycle_run(struct cpu *cpu)
         processor_secondary(cpu->vcpu);
     struct guest *guest = cpu->vcpu->guest;
     for (;;) {
-        guest_start(guest);
+        if (!guest_start(guest))
+            guest_off(guest, cpu);
         vcpu_run(cpu->vcpu);
         guest_stopped(guest, cpu);
     }
