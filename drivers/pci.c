@@ -1,79 +1,143 @@
 /* SPDX-License-Identifier: MIT */
 #include "drivers/pci.h"
 
-#include <stdbool.h>
-
 #include "arch/io.h"
-#include "kernel/lib/bits.h"
 
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA    0xcfc
 #define CONFIG_ENABLE  BIT(31)
+#define CONFIG_REG     BITS(7, 2)
 
-#define REG_ID        0x00
-#define REG_COMMAND   0x04
-#define REG_HEADER    0x0c
-#define VENDOR_ABSENT 0xffff
+#define ECAM_SHIFT 12 /* 4 KiB for each function */
+#define BUS_SHIFT  20
 
-#define COMMAND_BUS_MASTER   BIT(2)
-#define COMMAND_INTX_DISABLE BIT(10)
-#define COMMAND_FIELD        BITS(15, 0) /* the status half clears what is written as 1 */
-#define HEADER_TYPE          BITS(22, 16)
-#define HEADER_MULTI         BIT(23)
-#define HEADER_TYPE_DEVICE   0
+static struct pci_access machine;
 
-#define FUNCTIONS_PER_DEVICE 8
-#define DEVICES              (256 * 32)
-
-/* `function` counts all functions of all devices of all buses: bus, device and function number. */
-static void select(uint32_t function, uint32_t reg)
+static uint32_t all_ones(unsigned size)
 {
-    io_out32(CONFIG_ADDRESS, (uint32_t)(CONFIG_ENABLE | function << 8 | reg));
+    return size >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
 }
 
-static uint32_t config_read(uint32_t function, uint32_t reg)
+/* ---- configuration mechanism #1 ---- */
+
+static uint16_t select_register(pci_address_t at, uint32_t reg)
 {
-    select(function, reg);
-    return io_in32(CONFIG_DATA);
+    io_out32(CONFIG_ADDRESS,
+             (uint32_t)(CONFIG_ENABLE | (uint32_t)pci_requester_of(at) << 8 | (reg & CONFIG_REG)));
+    return (uint16_t)(CONFIG_DATA + (reg & 3));
 }
 
-static void config_write(uint32_t function, uint32_t reg, uint32_t value)
+static uint32_t port_read(pci_address_t at, uint32_t reg, unsigned size)
 {
-    select(function, reg);
-    io_out32(CONFIG_DATA, value);
+    uint16_t port = select_register(at, reg);
+
+    if (size == 1)
+        return io_in8(port);
+    return size == 2 ? io_in16(port) : io_in32(port);
 }
 
-static bool is_present(uint32_t function)
+static void port_write(pci_address_t at, uint32_t reg, unsigned size, uint32_t value)
 {
-    return (config_read(function, REG_ID) & 0xffff) != VENDOR_ABSENT;
+    uint16_t port = select_register(at, reg);
+
+    if (size == 1)
+        io_out8(port, (uint8_t)value);
+    else if (size == 2)
+        io_out16(port, (uint16_t)value);
+    else
+        io_out32(port, value);
 }
 
-/* Bridges keep forwarding: a function behind them that is quiet sends nothing. */
-static void silence(uint32_t function, struct pci_found *found)
+/* ---- windows ---- */
+
+static volatile void *window_register(const struct pci_segment *segment, pci_address_t at,
+                                      uint32_t reg)
 {
-    uint64_t header = config_read(function, REG_HEADER);
-    uint64_t command = config_read(function, REG_COMMAND) & COMMAND_FIELD;
-    found->functions++;
-    if (field_get(HEADER_TYPE, header) != HEADER_TYPE_DEVICE)
-        return;
-    if (command & COMMAND_BUS_MASTER)
-        found->silenced++;
-    command = (command & ~COMMAND_BUS_MASTER) | COMMAND_INTX_DISABLE;
-    config_write(function, REG_COMMAND, (uint32_t)command);
+    uint64_t offset = ((uint64_t)pci_requester_of(at) << ECAM_SHIFT) + reg;
+
+    return (volatile void *)(uintptr_t)(segment->ecam.raw + offset);
 }
 
-struct pci_found pci_quiesce(void)
+static uint32_t window_read(const volatile void *from, unsigned size)
 {
-    struct pci_found found = {0, 0};
-    for (uint32_t device = 0; device < DEVICES; device++) {
-        uint32_t first = device * FUNCTIONS_PER_DEVICE;
-        if (!is_present(first))
-            continue;
-        bool multi = (config_read(first, REG_HEADER) & HEADER_MULTI) != 0;
-        silence(first, &found);
-        for (uint32_t i = 1; multi && i < FUNCTIONS_PER_DEVICE; i++)
-            if (is_present(first + i))
-                silence(first + i, &found);
+    if (size == 1)
+        return *(const volatile uint8_t *)from;
+    return size == 2 ? *(const volatile uint16_t *)from : mmio_read32(from);
+}
+
+static void window_write(volatile void *to, unsigned size, uint32_t value)
+{
+    if (size == 1)
+        *(volatile uint8_t *)to = (uint8_t)value;
+    else if (size == 2)
+        *(volatile uint16_t *)to = (uint16_t)value;
+    else
+        mmio_write32(to, value);
+}
+
+/* ---- both ---- */
+
+static uint32_t config_read(void *context, pci_address_t at, uint32_t reg, unsigned size)
+{
+    const struct pci_segment *segment =
+        pci_segment_find(&machine, pci_segment_of(at), pci_bus_of(at));
+
+    (void)context;
+    if (segment && segment->ecam.raw != 0)
+        return window_read(window_register(segment, at, reg), size);
+    return segment && reg < PCI_CONFIG_SIZE ? port_read(at, reg, size) : all_ones(size);
+}
+
+static void config_write(void *context, pci_address_t at, uint32_t reg, unsigned size,
+                         uint32_t value)
+{
+    const struct pci_segment *segment =
+        pci_segment_find(&machine, pci_segment_of(at), pci_bus_of(at));
+
+    (void)context;
+    if (segment && segment->ecam.raw != 0)
+        window_write(window_register(segment, at, reg), size, value);
+    else if (segment && reg < PCI_CONFIG_SIZE)
+        port_write(at, reg, size, value);
+}
+
+static bool is_reachable(const struct pci_segment *window)
+{
+    uint64_t end = ((uint64_t)window->last_bus + 1) << BUS_SHIFT;
+
+    return window->ecam.raw != 0 && window->ecam.raw < GIB(4) && end <= GIB(4) - window->ecam.raw;
+}
+
+uint32_t pci_init(const struct pci_segment *windows, uint32_t count, uint64_t address_end)
+{
+    uint32_t left_out = 0;
+
+    machine =
+        (struct pci_access){.read = config_read, .write = config_write, .address_end = address_end};
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_reachable(&windows[i]) && machine.segment_count < PCI_MAX_SEGMENTS - 1)
+            machine.segments[machine.segment_count++] = windows[i];
+        else
+            left_out++;
     }
-    return found;
+    /* The last entry: it counts for the buses that no window has. */
+    machine.segments[machine.segment_count++] =
+        (struct pci_segment){.number = 0, .first_bus = 0, .last_bus = PCI_BUSES - 1};
+    return left_out;
+}
+
+uint32_t pci_take_over(struct pci_inventory *inventory)
+{
+    pci_scan(&machine, inventory);
+    uint32_t masters = pci_silence(&machine, inventory);
+    pci_size_bars(&machine, inventory);
+    pci_isolate(&machine, inventory);
+    pci_group(inventory);
+    pci_find_resets(inventory);
+    return masters;
+}
+
+void pci_shut_up(const struct pci_function *function)
+{
+    pci_deafen(&machine, function);
 }
