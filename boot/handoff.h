@@ -44,7 +44,8 @@ struct handoff {
     uint32_t size;        /* sizeof(struct handoff) */
     uint64_t acpi;        /* HPA of struct acpi_host: the firmware's tables, checked */
     uint64_t hardware;    /* HPA of struct hardware: processors; the kernel adds the memory */
-    uint64_t config;      /* HPA of struct config: checked; its slices point into config_text */
+    uint64_t config;      /* HPA of struct config, config_bytes() of it: checked; its slices point
+                           * into config_text */
     uint64_t config_text; /* HPA */
     uint64_t config_size; /* bytes */
     uint64_t memory;      /* HPA of struct hardware_piece[], sorted, merged */

@@ -128,9 +128,18 @@ static uint32_t read_topology(struct hardware *hardware)
     return level.ebx != 0 ? level.edx : cpu_cpuid(CPUID_FEATURES, 0).ebx >> 24;
 }
 
+static uint32_t read_phys_bits(void)
+{
+    bool known = cpu_cpuid(CPUID_AMD_MAX, 0).eax >= CPUID_ADDRESS;
+    uint32_t bits = known ? cpu_cpuid(CPUID_ADDRESS, 0).eax & 0xff : 36;
+
+    return bits >= 32 && bits <= 52 ? bits : 36;
+}
+
 void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware)
 {
     acpi_fill_hardware(acpi, read_topology(hardware), hardware);
+    hardware->phys_bits = read_phys_bits();
     hardware->page_1g =
         is_amd() ? read_svm().page_1g : (cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_1G) != 0;
     /* The kernel, which looks at the buses, needs no more. */
@@ -173,7 +182,9 @@ bool machine_check_plan(const struct config *config, const struct memory_map *ma
         console_text("bulkhead: the firmware's memory map has too many pieces; %u are not used\n",
                      machine->memory.dropped);
     machine->hardware = *processors;
+    const struct plan_inputs inputs = {
+        .config = config, .hardware = &machine->hardware, .needs = &host_needs};
     return hardware_collect_memory(&machine->hardware, machine->ranges, machine->memory.count, acpi,
                                    diag) &&
-           plan_build(config, &machine->hardware, &host_needs, &machine->plan, diag);
+           plan_build(&inputs, &machine->plan, diag);
 }

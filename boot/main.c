@@ -15,6 +15,7 @@
 #include "boot/pages.h"
 #include "boot/screen.h"
 #include "boot/volume.h"
+#include "kernel/lib/mem.h"
 
 #define STACK_SIZE KIB(16)
 #define READ_SECONDS                                                                               \
@@ -49,13 +50,13 @@ static bool make_handoff(struct boot *boot, uint64_t entry_tsc, struct diag *dia
     leave->memory.capacity = HARDWARE_MAX_RANGES;
     leave->memory.ranges = pages_zeroed(HARDWARE_MAX_RANGES * sizeof(struct hardware_piece), diag);
     leave->stack = (uint64_t)pages_zeroed(STACK_SIZE, diag) + STACK_SIZE;
-    struct config *config = pages_zeroed(sizeof(*config), diag);
+    struct config *config = pages_zeroed(config_bytes(&boot->input.config), diag);
     struct acpi_host *acpi = pages_zeroed(sizeof(*acpi), diag);
     struct hardware *hardware = pages_zeroed(sizeof(*hardware), diag);
     if (!handoff || !leave->memory.ranges || leave->stack == STACK_SIZE || !config || !acpi ||
         !hardware)
         return false;
-    *config = boot->input.config;
+    memcpy(config, &boot->input.config, config_bytes(&boot->input.config));
     *handoff = (struct handoff){
         .magic = HANDOFF_MAGIC,
         .version = HANDOFF_VERSION,

@@ -2,103 +2,199 @@
 #include "drivers/pci.h"
 
 #include "arch/io.h"
-#include "kernel/lib/bits.h"
+#include "arch/x86/cpu/memory.h"
+#include "kernel/lock.h"
+#include "kernel/mm/pagetable.h"
 
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA    0xcfc
 #define CONFIG_ENABLE  BIT(31)
+#define CONFIG_REG     BITS(7, 2)
 
-#define REG_ID        0x00
-#define REG_COMMAND   0x04
-#define REG_HEADER    0x0c
-#define REG_BUSES     0x18 /* of bridges */
-#define VENDOR_ABSENT 0xffff
+#define ECAM_SHIFT 12 /* 4 KiB for each function */
+#define BUS_SHIFT  20
 
-#define COMMAND_BUS_MASTER   BIT(2)
-#define COMMAND_INTX_DISABLE BIT(10)
-#define COMMAND_FIELD        BITS(15, 0) /* the status half clears what is written as 1 */
-#define HEADER_TYPE          BITS(22, 16)
-#define HEADER_MULTI         BIT(23)
-#define HEADER_TYPE_DEVICE   0
-#define HEADER_TYPE_BRIDGE   1
-#define BUSES_SECONDARY      BITS(15, 8)
-#define BUSES_SUBORDINATE    BITS(23, 16)
+static struct pci_access machine;
 
-#define FUNCTIONS_PER_DEVICE 8
-#define FUNCTIONS_PER_BUS    256
-#define DEVICES              (256 * 32)
+/* Functions that stay in reach when the windows do not. */
+#define MAX_KEPT 160
 
-/* `function` counts all functions of all devices of all buses: bus, device and function number. */
-static void select(uint32_t function, uint32_t reg)
+static struct {
+    pci_address_t at;
+    volatile uint8_t *registers;
+} kept[MAX_KEPT];
+static uint32_t kept_count;
+static bool moved;
+static struct lock ports_lock = LOCK_INIT; /* two ports make one access */
+
+static uint32_t all_ones(unsigned size)
 {
-    io_out32(CONFIG_ADDRESS, (uint32_t)(CONFIG_ENABLE | function << 8 | reg));
+    return size >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
 }
 
-static uint32_t config_read(uint32_t function, uint32_t reg)
+/* ---- configuration mechanism #1 ---- */
+
+static uint16_t select_register(pci_address_t at, uint32_t reg)
 {
-    select(function, reg);
-    return io_in32(CONFIG_DATA);
+    io_out32(CONFIG_ADDRESS,
+             (uint32_t)(CONFIG_ENABLE | (uint32_t)pci_requester_of(at) << 8 | (reg & CONFIG_REG)));
+    return (uint16_t)(CONFIG_DATA + (reg & 3));
 }
 
-static void config_write(uint32_t function, uint32_t reg, uint32_t value)
+static uint32_t port_read(pci_address_t at, uint32_t reg, unsigned size)
 {
-    select(function, reg);
-    io_out32(CONFIG_DATA, value);
+    uint32_t value;
+
+    lock_take(&ports_lock);
+    uint16_t port = select_register(at, reg);
+    if (size == 1)
+        value = io_in8(port);
+    else
+        value = size == 2 ? io_in16(port) : io_in32(port);
+    lock_release(&ports_lock);
+    return value;
 }
 
-static bool is_present(uint32_t function)
+static void port_write(pci_address_t at, uint32_t reg, unsigned size, uint32_t value)
 {
-    return (config_read(function, REG_ID) & 0xffff) != VENDOR_ABSENT;
+    lock_take(&ports_lock);
+    uint16_t port = select_register(at, reg);
+    if (size == 1)
+        io_out8(port, (uint8_t)value);
+    else if (size == 2)
+        io_out16(port, (uint16_t)value);
+    else
+        io_out32(port, value);
+    lock_release(&ports_lock);
 }
 
-bool pci_bridge_buses(uint8_t bus, uint8_t devfn, uint8_t *secondary, uint8_t *subordinate)
+/* ---- windows ---- */
+
+/* The register in memory, NULL where there is no window to it (any more). */
+static volatile void *window_register(pci_address_t at, uint32_t reg)
 {
-    uint32_t function = (uint32_t)bus * FUNCTIONS_PER_BUS + devfn;
-    if (!is_present(function) ||
-        field_get(HEADER_TYPE, config_read(function, REG_HEADER)) != HEADER_TYPE_BRIDGE)
+    const struct pci_segment *segment =
+        pci_segment_find(&machine, pci_segment_of(at), pci_bus_of(at));
+    uint64_t offset = ((uint64_t)pci_requester_of(at) << ECAM_SHIFT) + reg;
+
+    for (uint32_t i = 0; i < kept_count; i++)
+        if (kept[i].at.raw == at.raw)
+            return kept[i].registers + reg;
+    if (moved || !segment || segment->ecam.raw == 0)
+        return NULL;
+    return (volatile void *)(uintptr_t)(segment->ecam.raw + offset);
+}
+
+static bool by_ports(pci_address_t at, uint32_t reg)
+{
+    return pci_segment_of(at) == 0 && reg < PCI_CONFIG_SIZE;
+}
+
+static uint32_t window_read(const volatile void *from, unsigned size)
+{
+    if (size == 1)
+        return *(const volatile uint8_t *)from;
+    return size == 2 ? *(const volatile uint16_t *)from : mmio_read32(from);
+}
+
+static void window_write(volatile void *to, unsigned size, uint32_t value)
+{
+    if (size == 1)
+        *(volatile uint8_t *)to = (uint8_t)value;
+    else if (size == 2)
+        *(volatile uint16_t *)to = (uint16_t)value;
+    else
+        mmio_write32(to, value);
+}
+
+/* ---- both ---- */
+
+static uint32_t config_read(void *context, pci_address_t at, uint32_t reg, unsigned size)
+{
+    const volatile void *window = window_register(at, reg);
+
+    (void)context;
+    if (window)
+        return window_read(window, size);
+    return by_ports(at, reg) ? port_read(at, reg, size) : all_ones(size);
+}
+
+static void config_write(void *context, pci_address_t at, uint32_t reg, unsigned size,
+                         uint32_t value)
+{
+    volatile void *window = window_register(at, reg);
+
+    (void)context;
+    if (window)
+        window_write(window, size, value);
+    else if (by_ports(at, reg))
+        port_write(at, reg, size, value);
+}
+
+static bool is_reachable(const struct pci_segment *window)
+{
+    uint64_t end = ((uint64_t)window->last_bus + 1) << BUS_SHIFT;
+
+    return window->ecam.raw != 0 && window->ecam.raw < GIB(4) && end <= GIB(4) - window->ecam.raw;
+}
+
+uint32_t pci_init(const struct pci_segment *windows, uint32_t count, uint64_t address_end)
+{
+    uint32_t left_out = 0;
+
+    machine =
+        (struct pci_access){.read = config_read, .write = config_write, .address_end = address_end};
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_reachable(&windows[i]) && machine.segment_count < PCI_MAX_SEGMENTS - 1)
+            machine.segments[machine.segment_count++] = windows[i];
+        else
+            left_out++;
+    }
+    /* The last entry: it counts for the buses that no window has. */
+    machine.segments[machine.segment_count++] =
+        (struct pci_segment){.number = 0, .first_bus = 0, .last_bus = PCI_BUSES - 1};
+    return left_out;
+}
+
+uint32_t pci_take_over(struct pci_inventory *inventory)
+{
+    pci_scan(&machine, inventory);
+    uint32_t masters = pci_silence(&machine, inventory);
+    pci_size_bars(&machine, inventory);
+    pci_isolate(&machine, inventory);
+    pci_group(inventory);
+    pci_find_resets(inventory);
+    return masters;
+}
+
+void pci_shut_up(const struct pci_function *function)
+{
+    pci_deafen(&machine, function);
+}
+
+void pci_move(void)
+{
+    moved = true;
+}
+
+bool pci_keep(pci_address_t at)
+{
+    const struct pci_segment *segment =
+        pci_segment_find(&machine, pci_segment_of(at), pci_bus_of(at));
+    uint64_t offset = (uint64_t)pci_requester_of(at) << ECAM_SHIFT;
+
+    if (!segment || segment->ecam.raw == 0)
+        return pci_segment_of(at) == 0;
+    if (window_register(at, 0))
+        return true;
+    if (kept_count == MAX_KEPT)
         return false;
-    uint32_t buses = config_read(function, REG_BUSES);
-    *secondary = (uint8_t)field_get(BUSES_SECONDARY, buses);
-    *subordinate = (uint8_t)field_get(BUSES_SUBORDINATE, buses);
+    kept[kept_count].registers = device_map(hpa(segment->ecam.raw + offset), PAGE_4K, MAP_UNCACHED);
+    kept[kept_count++].at = at;
     return true;
 }
 
-static void note_bus(uint32_t function, struct pci_found *found)
+const struct pci_access *pci_machine(void)
 {
-    uint8_t bus = (uint8_t)(function / FUNCTIONS_PER_BUS), behind, last = bus;
-    if (!pci_bridge_buses(bus, function % FUNCTIONS_PER_BUS, &behind, &last) || last < bus)
-        last = bus;
-    if (last > found->last_bus)
-        found->last_bus = last;
-}
-
-/* Bridges keep forwarding: a function behind them that is quiet sends nothing. */
-static void silence(uint32_t function, struct pci_found *found)
-{
-    uint64_t header = config_read(function, REG_HEADER);
-    uint64_t command = config_read(function, REG_COMMAND) & COMMAND_FIELD;
-    found->functions++;
-    note_bus(function, found);
-    if (field_get(HEADER_TYPE, header) != HEADER_TYPE_DEVICE)
-        return;
-    if (command & COMMAND_BUS_MASTER)
-        found->silenced++;
-    command = (command & ~COMMAND_BUS_MASTER) | COMMAND_INTX_DISABLE;
-    config_write(function, REG_COMMAND, (uint32_t)command);
-}
-
-struct pci_found pci_quiesce(void)
-{
-    struct pci_found found = {0};
-    for (uint32_t device = 0; device < DEVICES; device++) {
-        uint32_t first = device * FUNCTIONS_PER_DEVICE;
-        if (!is_present(first))
-            continue;
-        bool multi = (config_read(first, REG_HEADER) & HEADER_MULTI) != 0;
-        silence(first, &found);
-        for (uint32_t i = 1; multi && i < FUNCTIONS_PER_DEVICE; i++)
-            if (is_present(first + i))
-                silence(first + i, &found);
-    }
-    return found;
+    return &machine;
 }

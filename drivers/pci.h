@@ -1,29 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine's PCI functions, by configuration mechanism #1 of the "PCI Local Bus Specification"
- * (segment 0). No guest owns one yet, so all that is done is to keep them quiet.
+ * The machine's configuration space for kernel/pci: by windows ("Enhanced Configuration Access
+ * Mechanism" of the "PCI Express Base Specification") where ACPI's MCFG names some, else by
+ * configuration mechanism #1 of the "PCI Local Bus Specification", which reaches segment 0 and the
+ * first 256 bytes of each function.
  */
 #ifndef BULKHEAD_DRIVERS_PCI_H
 #define BULKHEAD_DRIVERS_PCI_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-struct pci_found {
-    uint32_t functions; /* present */
-    uint32_t silenced;  /* that were bus masters when we came */
-    uint8_t last_bus;   /* the last one with functions, or that a bridge passes on */
-};
+#include "kernel/pci/inventory.h"
 
 /*
- * Stop every function from reading and writing memory (which includes MSIs) and from raising INTx:
- * firmware may have left a controller running into memory that is a guest's now. On the bootstrap
- * processor, before guests have memory. Bounded by the 65,536 functions that there can be.
+ * Set up access by these windows; those that end beyond 4 GiB are left out, as the boot half's
+ * tables do not map them. Without one for segment 0 mechanism #1 serves it. `address_end` is 1 <<
+ * MAXPHYADDR. Returns how many windows were left out. On the bootstrap processor, before
+ * memory_init(): windows are reached at their physical addresses.
  */
-struct pci_found pci_quiesce(void);
+uint32_t pci_init(const struct pci_segment *windows, uint32_t count, uint64_t address_end);
 
-/* The buses behind the bridge with this number (devfn: device << 3 | function) in segment 0, as
- * they are now. False: it is no bridge. */
-bool pci_bridge_buses(uint8_t bus, uint8_t devfn, uint8_t *secondary, uint8_t *subordinate);
+/*
+ * Find all functions, stop those that are bus masters, then learn the rest of what the inventory
+ * holds. After pci_init(), while no other processor runs. Returns how many were bus masters.
+ */
+uint32_t pci_take_over(struct pci_inventory *inventory);
+
+/*
+ * From memory_init() on: segment 0 by mechanism #1, and what pci_keep() was called for. Everything
+ * by any processor.
+ */
+void pci_move(void);
+
+/*
+ * Keep a function's configuration space in reach, all 4 KiB of it where there is a window. After
+ * pci_move(), before memory_seal(). False: nobody can reach it.
+ */
+bool pci_keep(pci_address_t at);
+
+/* The machine's configuration space. */
+const struct pci_access *pci_machine(void);
+
+/* Switch off the BARs of a function that shares its isolation group with a guest's (pci_deafen). */
+void pci_shut_up(const struct pci_function *function);
 
 #endif

@@ -15,32 +15,118 @@
 
 static _Atomic uint64_t poll_at; /* TSC; 0: no IOMMU */
 
-static struct iommu_demand demand_of(const struct pci_found *pci)
+/* Bridges, for device scopes that name what is below them. The inventory is gone by then. */
+#define MAX_BRIDGES 256
+
+static struct {
+    pci_address_t at;
+    struct remapping_buses buses;
+} bridges[MAX_BRIDGES];
+static uint32_t bridge_count;
+
+static struct iommu_demand demand;
+
+static void note_bridges(const struct pci_inventory *pci)
 {
-    return (struct iommu_demand){
-        .clients = IOMMU_OWN_CLIENTS, .irqs = IOMMU_OWN_IRQS, .last_bus = pci->last_bus};
+    for (uint32_t i = 0; i < pci->count && bridge_count < MAX_BRIDGES; i++) {
+        const struct pci_function *function = &pci->functions[i];
+        if (pci_is_bridge(function) && !(function->flags & PCI_BRIDGE_BAD)) {
+            bridges[bridge_count].at = function->address;
+            bridges[bridge_count].buses =
+                (struct remapping_buses){function->secondary, function->subordinate};
+            bridge_count++;
+        }
+    }
 }
 
-uint64_t isolate_bytes(const struct acpi_host *acpi, const struct pci_found *pci)
+static uint8_t last_bus(const struct pci_inventory *pci)
 {
-    struct iommu_demand demand = demand_of(pci);
-    return iommu_bytes(acpi, &demand);
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < pci->count; i++) {
+        const struct pci_function *function = &pci->functions[i];
+        uint32_t bus = pci_is_bridge(function) ? function->subordinate : 0;
+        bus = bus > pci_bus_of(function->address) ? bus : pci_bus_of(function->address);
+        if (pci_segment_of(function->address) == 0 && bus > last)
+            last = bus;
+    }
+    return (uint8_t)last;
+}
+
+/* More than will be asked for: which functions the lines mean is for the planner to find out. */
+static uint32_t functions_wanted(const struct config *config)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < config->device_count; i++)
+        most += config->devices[i].selector.kind == PCI_BY_SLOT ? PCI_SLOT_FUNCTIONS : 1;
+    return most;
 }
 
 static bool bridge(void *context, struct remapping_function at, struct remapping_buses *buses)
 {
+    pci_address_t wanted = pci_address(at.segment, at.bus, at.devfn >> 3u, at.devfn & 7u);
     (void)context;
-    return at.segment == 0 &&
-           pci_bridge_buses(at.bus, at.devfn, &buses->secondary, &buses->subordinate);
+    for (uint32_t i = 0; i < bridge_count; i++)
+        if (bridges[i].at.raw == wanted.raw) {
+            *buses = bridges[i].buses;
+            return true;
+        }
+    return false;
 }
 
-bool isolate_start(const struct acpi_host *acpi, const struct pci_found *pci, struct diag *diag)
+static struct remapping remapping_of(const struct acpi_host *acpi)
+{
+    return (struct remapping){.host = acpi, .pci = {.bridge = bridge}};
+}
+
+static bool has_region(const struct remapping *remapping, pci_address_t at)
+{
+    struct remapping_function function = {.segment = (uint16_t)pci_segment_of(at),
+                                          .bus = (uint8_t)pci_bus_of(at),
+                                          .devfn = (uint8_t)at.raw};
+    struct remapping_region region;
+    uint32_t next = 0;
+    return remapping_next_region(remapping, function, &next, &region);
+}
+
+/* False: there are more than can be noted. */
+static bool tie_functions(const struct acpi_host *acpi, const struct pci_inventory *pci,
+                          struct hardware *hardware)
+{
+    struct remapping remapping = remapping_of(acpi);
+    for (uint32_t i = 0; i < pci->count; i++)
+        if (!pci_is_bridge(&pci->functions[i]) &&
+            has_region(&remapping, pci->functions[i].address) &&
+            !hardware_tie(hardware, pci->functions[i].address))
+            return false;
+    return true;
+}
+
+void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pci,
+                    const struct config *config, struct hardware *hardware)
+{
+    uint32_t functions = functions_wanted(config);
+    note_bridges(pci);
+    demand = (struct iommu_demand){
+        .clients = IOMMU_OWN_CLIENTS + functions * PCI_MAX_REQUESTERS,
+        .irqs = IOMMU_OWN_IRQS + functions * IOMMU_MAX_IRQS,
+        .last_bus = last_bus(pci),
+    };
+    hardware->iommu_bytes = iommu_bytes(acpi, &demand);
+    if (acpi->dmar.present)
+        hardware->iommu = HARDWARE_VTD;
+    else if (acpi->ivrs.present)
+        hardware->iommu = HARDWARE_AMDVI;
+    if (!tie_functions(acpi, pci, hardware)) {
+        log_line("ACPI: firmware shares memory with more than %u devices: none is given away",
+                 HARDWARE_MAX_TIED);
+        hardware->iommu = HARDWARE_NO_IOMMU;
+    }
+}
+
+bool isolate_start(const struct acpi_host *acpi, struct diag *diag)
 {
     struct iommu_machine machine = {
-        .remapping = {.host = acpi, .pci = {.bridge = bridge}},
-        .x2apic = apic_is_x2(),
-        .demand = demand_of(pci),
-    };
+        .remapping = remapping_of(acpi), .x2apic = apic_is_x2(), .demand = demand};
     switch (iommu_start(&machine, diag)) {
     case IOMMU_NONE:
         log_line("IOMMU: none in use: %s", diag->message);

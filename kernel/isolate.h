@@ -6,19 +6,24 @@
 #ifndef BULKHEAD_KERNEL_ISOLATE_H
 #define BULKHEAD_KERNEL_ISOLATE_H
 
-#include "drivers/pci.h"
 #include "kernel/acpi/host.h"
-#include "kernel/lib/diag.h"
+#include "kernel/config/config.h"
+#include "kernel/pci/inventory.h"
+#include "kernel/plan/hardware.h"
 
-/* Bytes of host memory that isolate_start() and what follows take, for the planner. */
-uint64_t isolate_bytes(const struct acpi_host *acpi, const struct pci_found *pci);
+/*
+ * Tell the planner which IOMMU there is, how much memory its driver takes, and which functions
+ * firmware has memory in common with; keep what isolate_start() wants to know of the inventory.
+ */
+void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pci,
+                    const struct config *config, struct hardware *hardware);
 
 /*
  * Block all DMA and all interrupts of devices, and log that, or why not: then all that keeps
- * devices from memory is pci_quiesce(). After ioapic_init() and tsc_init(). False and a diagnosis
+ * devices from memory is pci_silence(). After ioapic_init() and tsc_init(). False and a diagnosis
  * when an IOMMU does not obey: who knows what it does.
  */
-bool isolate_start(const struct acpi_host *acpi, const struct pci_found *pci, struct diag *diag);
+bool isolate_start(const struct acpi_host *acpi, struct diag *diag);
 
 /* Log what was blocked since the last time; a few lines a second at most, whatever devices do. Any
  * processor, outside of NMI handlers; cheap when it is not yet time again. */

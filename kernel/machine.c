@@ -2,8 +2,12 @@
 #include "kernel/machine.h"
 
 #include "kernel/acpi/remapping.h"
+#include "kernel/lib/bits.h"
 #include "kernel/log.h"
 #include "kernel/plan/collect.h"
+
+#define LAPIC_BASE   0xfee00000u /* where messages for local APICs go, too */
+#define SERIAL_PORTS 8
 
 bool machine_check_handoff(const struct handoff *handoff, struct diag *diag)
 {
@@ -15,6 +19,24 @@ bool machine_check_handoff(const struct handoff *handoff, struct diag *diag)
     return true;
 }
 
+/* What no guest may get with a PCI function, though a BAR of it be there. */
+static bool note_own_registers(const struct handoff *handoff, const struct acpi_host *acpi,
+                               uint16_t serial, struct hardware *hardware)
+{
+    const struct handoff_screen *shown = &handoff->screen;
+    bool good = hardware_own(hardware, LAPIC_BASE, PAGE_4K, false);
+
+    for (uint32_t i = 0; i < acpi->madt.ioapic_count; i++)
+        good = good && hardware_own(hardware, acpi->madt.ioapics[i].address, PAGE_4K, false);
+    if (acpi->hpet.present)
+        good = good && hardware_own(hardware, acpi->hpet.address, PAGE_4K, false);
+    if (shown->pixels != PIXELS_NONE)
+        good = good && hardware_own(hardware, shown->base, shown->size, false);
+    if (serial != 0)
+        good = good && hardware_own(hardware, serial, SERIAL_PORTS, true);
+    return good;
+}
+
 static void log_regions(const struct acpi_host *acpi, const struct hardware *hardware)
 {
     struct remapping_region region;
@@ -24,16 +46,30 @@ static void log_regions(const struct acpi_host *acpi, const struct hardware *har
                  (unsigned long long)region.size / 1024, (unsigned long long)region.base.raw);
 }
 
-bool machine_collect(const struct handoff *handoff, const struct acpi_host *acpi,
+bool machine_collect(const struct handoff *handoff, const struct acpi_host *acpi, uint16_t serial,
                      struct hardware *hardware, struct diag *diag)
 {
     *hardware = *(const struct hardware *)(uintptr_t)handoff->hardware;
+    if (!note_own_registers(handoff, acpi, serial, hardware))
+        return diag_set(diag, "the machine has more I/O APICs than can be kept from guests");
     if (!hardware_collect_memory(hardware,
                                  (const struct hardware_piece *)(uintptr_t)handoff->memory,
                                  handoff->memory_count, acpi, diag))
         return false;
     log_regions(acpi, hardware);
     return true;
+}
+
+void *machine_scratch(const struct hardware *hardware, uint64_t size)
+{
+    for (uint32_t i = hardware->range_count; i > 0; i--) {
+        const struct hardware_range *range = &hardware->ranges[i - 1];
+        uint64_t end = range->base.raw + range->size;
+        if (range->kind == MEMORY_FREE && range->size >= size && end <= GIB(4) &&
+            end - size >= MIB(1))
+            return (void *)(uintptr_t)align_down(end - size, PAGE_4K);
+    }
+    return NULL;
 }
 
 struct tsc_timers machine_timers(const struct acpi_host *acpi)

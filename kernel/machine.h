@@ -13,11 +13,18 @@
 bool machine_check_handoff(const struct handoff *handoff, struct diag *diag);
 
 /*
- * Processors, topology and memory for the planner; a log line where DMAR or IVRS contradict the
- * memory map. False: diagnosis.
+ * Processors, topology and memory for the planner, and the registers that the hypervisor uses
+ * itself; a log line where DMAR or IVRS contradict the memory map. `serial` is the first port of
+ * its UART, 0 for none. False: diagnosis.
  */
-bool machine_collect(const struct handoff *handoff, const struct acpi_host *acpi,
+bool machine_collect(const struct handoff *handoff, const struct acpi_host *acpi, uint16_t serial,
                      struct hardware *hardware, struct diag *diag);
+
+/*
+ * Free memory below 4 GiB that is nobody's until memory_init(), and whoever's the plan says from
+ * then on. NULL when there is not so much in one piece.
+ */
+void *machine_scratch(const struct hardware *hardware, uint64_t size);
 
 struct tsc_timers machine_timers(const struct acpi_host *acpi);
 

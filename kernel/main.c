@@ -13,11 +13,13 @@
 #include "kernel/clock.h"
 #include "kernel/coverage.h"
 #include "kernel/isolate.h"
+#include "kernel/lib/mem.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/main.h"
 #include "kernel/mm/pagetable.h"
 #include "kernel/panic.h"
+#include "kernel/pci/describe.h"
 #include "kernel/plan/needs.h"
 #include "kernel/resident.h"
 #include "kernel/terminal.h"
@@ -30,7 +32,6 @@ static struct handoff handoff;
 static const struct acpi_host *acpi;
 static struct config *config;
 static struct hardware hardware;
-static struct pci_found pci;
 static struct plan plan;
 
 /* The sentence on every console, then halt: there are no boot services to go back to. */
@@ -64,22 +65,62 @@ static void print_line(void *context, const char *text)
     log_line("%s", text);
 }
 
-/* Nothing may write into memory behind our back from here on. */
-static void quiet_devices(void)
+static void log_pci_warnings(const struct pci_inventory *pci)
 {
-    pci = pci_quiesce();
-    log_line("PCI: %u functions, %u were bus masters, all are quiet", pci.functions, pci.silenced);
+    char at[PCI_TEXT];
+    for (uint32_t i = 0; i < pci->warning_count && i < PCI_MAX_WARNINGS; i++) {
+        pci_address_text(pci->warnings[i].at, at);
+        log_line("PCI: %s: %s", at, pci_fault_text((enum pci_fault)pci->warnings[i].fault));
+    }
 }
 
-static void make_plan(void)
+static void pci_open(void)
+{
+    struct pci_segment windows[PCI_MAX_SEGMENTS];
+    uint32_t count = 0;
+    for (; count < acpi->mcfg.count && count < PCI_MAX_SEGMENTS; count++) {
+        const struct acpi_ecam *ecam = &acpi->mcfg.ecams[count];
+        windows[count] =
+            (struct pci_segment){hpa(ecam->base), ecam->segment, ecam->first_bus, ecam->last_bus};
+    }
+    count = pci_init(windows, count, UINT64_C(1) << hardware.phys_bits);
+    if (count > 0)
+        log_line("PCI: %u windows of configuration space are out of reach", count);
+}
+
+/* Nothing may write into memory behind our back from here on. */
+static struct pci_inventory *quiet_devices(void)
 {
     struct diag diag;
-    if (!features_check(&diag) || !rights.ops->probe(&diag) ||
-        !machine_collect(&handoff, acpi, &hardware, &diag))
+    struct pci_inventory *pci;
+    if (!machine_collect(&handoff, acpi, terminal_port(), &hardware, &diag))
         refuse(&diag);
-    hardware.iommu_bytes = isolate_bytes(acpi, &pci);
-    if (!plan_build(config, &hardware, &host_needs, &plan, &diag))
+    pci = machine_scratch(&hardware, sizeof(*pci));
+    if (!pci) {
+        diag_set(&diag, "no piece of free memory below 4 GiB is large enough for the table of PCI "
+                        "functions");
         refuse(&diag);
+    }
+    pci_open();
+    uint32_t masters = pci_take_over(pci);
+    log_line("PCI: %u functions, %u were bus masters, all are quiet", pci->count, masters);
+    log_pci_warnings(pci);
+    return pci;
+}
+
+/* The inventory lies in memory that is a guest's next. */
+static void make_plan(struct pci_inventory *pci)
+{
+    const struct plan_inputs inputs = {
+        .config = config, .hardware = &hardware, .needs = &host_needs, .pci = pci};
+    struct diag diag;
+    isolate_survey(acpi, pci, config, &hardware);
+    if (!features_check(&diag) || !rights.ops->probe(&diag) || !plan_build(&inputs, &plan, &diag))
+        refuse(&diag);
+    for (uint32_t i = 0; i < pci->count; i++)
+        if (plan_must_be_deaf(&plan, &pci->functions[i]))
+            pci_shut_up(&pci->functions[i]);
+    memset(pci, 0, sizeof(*pci));
     plan_print(&plan, config, &hardware, print_line, NULL);
 }
 
@@ -103,14 +144,18 @@ static void config_move(const char *text)
         slice_move(&config->modules[i].file, text);
         slice_move(&config->modules[i].args, text);
     }
+    for (uint32_t i = 0; i < config->device_count; i++)
+        slice_move(&config->devices[i].at, text);
 }
 
 /* From here on the firmware's and the boot half's memory is out of reach. */
 static void own_address_space(void)
 {
+    uint64_t bytes = config_bytes(config);
     memory_init(&handoff, &plan, &hardware);
+    pci_move();
     acpi = device_map(hpa(handoff.acpi), sizeof(*acpi), 0);
-    config = device_map(hpa(handoff.config), sizeof(*config), 0);
+    config = device_map(hpa(handoff.config), bytes, 0);
     config_move(device_map(hpa(handoff.config_text), handoff.config_size, 0));
     handoff.guests = (uint64_t)(uintptr_t)device_map(
         hpa(handoff.guests), handoff.guest_count * sizeof(struct handoff_guest), 0);
@@ -133,7 +178,7 @@ static void own_machine(void)
     apic_map();
     ioapic_init(acpi); /* first: the 8259s reach this processor whatever its APIC says */
     apic_enable();
-    if (!isolate_start(acpi, &pci, &diag))
+    if (!isolate_start(acpi, &diag))
         refuse(&diag);
     power_init(acpi);
 }
@@ -164,8 +209,7 @@ void kernel_main(const struct handoff *from)
         log_line("screen of %u x %u pixels", handoff.screen.width, handoff.screen.height);
     log_acpi();
     rights.ops = features_amd() ? &svm_ops : &vmx_ops;
-    quiet_devices();
-    make_plan();
+    make_plan(quiet_devices());
     times_mark(TIME_PLAN);
 
     own_address_space();

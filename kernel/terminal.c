@@ -65,6 +65,11 @@ void terminal_init_serial(const struct config_machine *config, const struct acpi
     uart_init(&uart, port, baud);
 }
 
+uint16_t terminal_port(void)
+{
+    return uart.depth > 0 ? uart.port : 0;
+}
+
 void terminal_init_screen(const struct handoff_screen *what, void *pixels)
 {
     screen_init(&screen, what, pixels, screen_font_start,

@@ -23,6 +23,9 @@ void terminal_init_serial(const struct config_machine *config, const struct acpi
 void terminal_init_screen(const struct handoff_screen *what, void *pixels);
 void terminal_move_screen(void *pixels);
 
+/* The first of the serial port's eight I/O ports, 0 when there is none. */
+uint16_t terminal_port(void);
+
 /* Text at once, waiting for the serial port: before terminal_start() and in a panic. */
 void terminal_write_now(const char *text, uint32_t length);
 

@@ -173,6 +173,7 @@ bool config_parse(const char *text, size_t size, struct config *config, struct d
     config->guest_count = 0;
     config->module_count = 0;
     config->listed_count = 0;
+    config->device_count = 0;
     if (!lexer_init(&lexer, text, size, diag) || !read_lines(&state, &lexer))
         return false;
     if (config->guest_count == 0) {

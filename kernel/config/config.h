@@ -38,6 +38,14 @@
  *     cpus = 2,3 smt    # the same for pCPUs that may be siblings
  *     cpus = 5-5        # this pCPU alone
  *
+ * PCI devices that the guest drives itself; the key may stand several times:
+ *
+ *     device = 00:1f.2          # by address, as lspci shows it; or 0000:00:1f.2 with the segment
+ *     device = 03:00.*          # all functions of that device
+ *     device = 8086:10d3        # the first one with these vendor and device ids, #2 the second
+ *     device = nvme#1           # the first NVMe disk; kernel/pci/class.c has all such names
+ *     device = class:0200#1     # the first one of that class
+ *
  * Rules of the text: ASCII, lines end with LF or CR LF, a UTF-8 mark at the start is skipped. Names
  * of sections and keys are small letters. A comment starts with a "#" at the start of a line or
  * behind a blank, and goes to the end of the line. Blanks around names and values do not count. A
@@ -48,14 +56,16 @@
  *     cmdline = "init=/bin/sh # this is passed on"
  *     cmdline = dyndbg="file a.c +p" quiet
  *
- * Each section and key may stand once (module several times), guests are told apart by their names.
- * The time needed grows with the length of the text alone, and the same text gives the same answer.
+ * Each section and key may stand once (module and device several times), guests are told apart by
+ * their names. The time needed grows with the length of the text alone, and the same text gives the
+ * same answer.
  */
 #ifndef BULKHEAD_KERNEL_CONFIG_CONFIG_H
 #define BULKHEAD_KERNEL_CONFIG_CONFIG_H
 
 #include "kernel/lib/diag.h"
 #include "kernel/lib/types.h"
+#include "kernel/pci/match.h"
 
 #define CONFIG_MAX_TEXT          KIB(256)
 #define CONFIG_MAX_LINE          2047 /* bytes without the line's end */
@@ -67,6 +77,7 @@
 #define CONFIG_MAX_CMDLINE       1023 /* bytes of a kernel command line, or a module's arguments */
 #define CONFIG_MAX_MODULES       256  /* of all guests together */
 #define CONFIG_MAX_GUEST_MODULES 8
+#define CONFIG_MAX_DEVICES       64 /* lines, of all guests together */
 #define CONFIG_MIN_MEMORY        MIB(64)
 #define CONFIG_MAX_MEMORY        GIB(16384) /* so that the sum of all guests fits 64 bits by far */
 #define CONFIG_ADDRESS_END       (UINT64_C(1) << 47) /* beyond all memory that a guest can have */
@@ -101,6 +112,12 @@ struct config_module {
     struct slice args; /* the rest of the value, 0 to CONFIG_MAX_CMDLINE bytes */
 };
 
+/* One line that gives PCI functions to a guest. */
+struct config_device {
+    struct slice at; /* the value, for messages of the planner */
+    struct pci_selector selector;
+};
+
 struct config_guest {
     struct slice name;
     /*
@@ -127,18 +144,28 @@ struct config_guest {
     uint16_t first_listed;
     uint16_t first_module; /* its modules: config->modules[first_module ...], in the text's order */
     uint16_t module_count; /* 0 with KIND_LINUX and KIND_FLAT */
+    uint16_t first_device; /* its lines: config->devices[first_device ...], in the text's order */
+    uint16_t device_count;
 };
 
-/* The guests come last: of a config that is handed on, what lies behind them is not needed. */
+/* The guests come last, so that those that are not there take no memory: config_bytes(). */
 struct config {
     struct config_machine machine;
     uint32_t guest_count; /* at least 1 */
     uint32_t module_count;
     uint32_t listed_count;
+    uint32_t device_count;
     uint16_t listed[CONFIG_MAX_PCPUS]; /* the lists of all guests, no number twice */
     struct config_module modules[CONFIG_MAX_MODULES];
+    struct config_device devices[CONFIG_MAX_DEVICES];
     struct config_guest guests[CONFIG_MAX_GUESTS];
 };
+
+/* The bytes of a config that count: up to its last guest. Only these are handed on. */
+static inline uint64_t config_bytes(const struct config *config)
+{
+    return offsetof(struct config, guests) + config->guest_count * sizeof(config->guests[0]);
+}
 
 /*
  * Parse and check `text` (size bytes, need not end in a zero byte). The config's slices point into

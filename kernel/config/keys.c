@@ -24,6 +24,7 @@ static const struct config_key guest_keys[] = {
     {"cmdline", config_parse_cmdline, "console=ttyS0", WITH_CMDLINE, 0, false},
     {"load", config_parse_load, "0x100000", KIND(FLAT), KIND(FLAT), false},
     {"entry", config_parse_entry, "0x100000 32", KIND(FLAT), 0, false},
+    {"device", config_parse_device, "00:1f.2", ANY_KIND, 0, true},
     {"on-crash", config_parse_on_crash, "restart", ANY_KIND, 0, false},
 };
 

@@ -31,6 +31,7 @@ config_parse_value config_parse_module;
 config_parse_value config_parse_cmdline;
 config_parse_value config_parse_load;
 config_parse_value config_parse_entry;
+config_parse_value config_parse_device;
 config_parse_value config_parse_on_crash;
 
 /* Check a guest's name, the one in its section header. */

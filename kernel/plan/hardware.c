@@ -153,3 +153,22 @@ bool hardware_set_node(struct hardware *hardware, uint64_t base, uint64_t size, 
     merge_neighbours(hardware);
     return true;
 }
+
+bool hardware_tie(struct hardware *hardware, pci_address_t at)
+{
+    if (hardware->tied_count == HARDWARE_MAX_TIED) {
+        return false;
+    }
+    hardware->tied[hardware->tied_count++] = at;
+    return true;
+}
+
+bool hardware_own(struct hardware *hardware, uint64_t base, uint64_t size, bool io)
+{
+    if (hardware->owned_count == HARDWARE_MAX_OWNED) {
+        return false;
+    }
+    hardware->owned[hardware->owned_count++] =
+        (struct hardware_owned){.base = base, .size = size, .io = io};
+    return true;
+}

@@ -7,9 +7,12 @@
 #define BULKHEAD_KERNEL_PLAN_HARDWARE_H
 
 #include "kernel/lib/types.h"
+#include "kernel/pci/address.h"
 
 #define HARDWARE_MAX_CPUS   2048
 #define HARDWARE_MAX_RANGES 512
+#define HARDWARE_MAX_TIED   64
+#define HARDWARE_MAX_OWNED  72
 
 #define HARDWARE_ADDRESS_END (UINT64_C(1) << 52) /* no processor has more physical addresses */
 
@@ -40,6 +43,16 @@ struct hardware_range {
     uint32_t node;
 };
 
+/* Which IOMMU the machine has, as ACPI's DMAR or IVRS says. */
+enum hardware_iommu { HARDWARE_NO_IOMMU, HARDWARE_VTD, HARDWARE_AMDVI };
+
+/* Registers that the hypervisor itself uses, so that no guest may have them. */
+struct hardware_owned {
+    uint64_t base; /* HPA or port */
+    uint64_t size;
+    bool io; /* ports */
+};
+
 struct hardware {
     uint32_t cpu_count; /* usable processors, the bootstrap processor first */
     struct hardware_cpu cpus[HARDWARE_MAX_CPUS];
@@ -49,6 +62,12 @@ struct hardware {
     struct hardware_range ranges[HARDWARE_MAX_RANGES];
     bool page_1g;         /* EPT/NPT offers 1 GiB pages */
     uint64_t iommu_bytes; /* of the hypervisor's memory, for its IOMMU driver without domains */
+    uint32_t phys_bits;   /* of physical addresses: MAXPHYADDR */
+    enum hardware_iommu iommu;
+    uint32_t tied_count; /* PCI functions with which firmware shares memory: RMRR, unity maps */
+    pci_address_t tied[HARDWARE_MAX_TIED];
+    uint32_t owned_count;
+    struct hardware_owned owned[HARDWARE_MAX_OWNED];
 };
 
 /*
@@ -66,5 +85,14 @@ bool hardware_add_memory(struct hardware *hardware, uint64_t base, uint64_t size
  * After all of the memory was added. Returns false when the table of ranges is full.
  */
 bool hardware_set_node(struct hardware *hardware, uint64_t base, uint64_t size, uint32_t node);
+
+/*
+ * Note a PCI function with which firmware shares memory, so that no guest gets it. False: the table
+ * is full; the machine's functions must not be given away then.
+ */
+bool hardware_tie(struct hardware *hardware, pci_address_t at);
+
+/* Note registers that the hypervisor uses, of memory or ports. False: the table is full. */
+bool hardware_own(struct hardware *hardware, uint64_t base, uint64_t size, bool io);
 
 #endif

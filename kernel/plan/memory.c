@@ -337,21 +337,40 @@ bool memory_take(struct plan_work *work, uint32_t guest, uint32_t node)
     return true;
 }
 
+/* The next of the guest's ranges by GPA, of memory and of devices; NULL when there are no more. */
+static const struct plan_range *next_range(const struct plan *plan, const struct plan_guest *guest,
+                                           uint32_t *memory, uint32_t *mmio)
+{
+    const struct plan_range *a = &plan->ranges[guest->first_range + *memory];
+    const struct plan_range *b = &plan->mmio[guest->first_mmio + *mmio];
+    bool more_a = *memory < guest->range_count;
+    bool more_b = *mmio < guest->mmio_count;
+
+    if (more_a && (!more_b || a->gpa.raw < b->gpa.raw)) {
+        ++*memory;
+        return a;
+    }
+    *mmio += more_b;
+    return more_b ? b : NULL;
+}
+
 uint32_t memory_table_pages(const struct plan *plan, const struct plan_guest *guest, bool page_1g)
 {
-    uint32_t pages = 1; /* the root */
+    uint32_t memory = 0, mmio = 0;
+    uint32_t pages = 1;  /* the root */
+    uint64_t before = 0; /* the last byte of the range before */
+    const struct plan_range *range = next_range(plan, guest, &memory, &mmio);
 
-    for (uint32_t i = 0; i < guest->range_count; i++) {
-        const struct plan_range *range = &plan->ranges[guest->first_range + i];
+    for (; range; range = next_range(plan, guest, &memory, &mmio)) {
         uint64_t from = range->gpa.raw;
         pages += pagetable_pages_for(from, range->hpa.raw, range->size, page_1g) - 1;
-        if (i == 0) {
-            continue;
+        if (before > 0) {
+            /* Tables that this range shares with the one before. */
+            pages -= from / GIB(512) == before / GIB(512);
+            pages -= from / PAGE_1G == before / PAGE_1G;
+            pages -= from / PAGE_2M == before / PAGE_2M;
         }
-        /* Tables that this range shares with the one before. */
-        uint64_t before = range[-1].gpa.raw + range[-1].size - 1;
-        pages -= from / GIB(512) == before / GIB(512);
-        pages -= from / PAGE_1G == before / PAGE_1G;
+        before = from + range->size - 1;
     }
     return pages;
 }

@@ -6,4 +6,5 @@ const struct plan_needs host_needs = {
     .per_cpu = KIB(64),
     .per_guest = KIB(40),
     .per_vcpu = KIB(12),
+    .per_device = KIB(4),
 };

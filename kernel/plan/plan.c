@@ -105,6 +105,25 @@ static uint64_t most_table_pages(uint64_t memory)
     return pages;
 }
 
+/* What the functions that guests get take, with a domain for each guest that has some. */
+static bool add_devices(const struct plan_work *work, const struct plan_needs *needs, uint64_t *sum)
+{
+    const struct plan *plan = work->plan;
+    bool added = add_product(sum, needs->per_device, plan->device_count);
+
+    for (uint32_t i = 0; i < plan->device_count; i++) {
+        const struct pci_caps *caps = &plan->devices[i].function.caps;
+        added = added && add_product(sum, caps->msix_vectors, PCI_MSIX_ENTRY);
+    }
+    for (uint32_t i = 0; i < plan->guest_count; i++) {
+        uint64_t pages = most_table_pages(work->config->guests[i].memory);
+        if (plan->guests[i].device_count > 0) {
+            added = added && add_product(sum, pages, PAGE_4K);
+        }
+    }
+    return added;
+}
+
 static bool sum_needs(const struct plan_work *work, const struct plan_needs *needs,
                       uint64_t table_pages, uint64_t *sum)
 {
@@ -118,7 +137,7 @@ static bool sum_needs(const struct plan_work *work, const struct plan_needs *nee
         !add_product(sum, needs->per_cpu, work->hardware->cpu_count) ||
         !add_product(sum, needs->per_guest, work->config->guest_count) ||
         !add_product(sum, needs->per_vcpu, vcpus) || !add_product(sum, table_pages, PAGE_4K) ||
-        !add_product(sum, work->hardware->iommu_bytes, 1)) {
+        !add_product(sum, work->hardware->iommu_bytes, 1) || !add_devices(work, needs, sum)) {
         return diag_set(work->diag,
                         "the hypervisor itself needs more memory than a machine can have");
     }
@@ -203,6 +222,10 @@ static bool place_host(struct plan_work *work, const struct plan_needs *needs)
     for (uint32_t i = 0; i < work->config->guest_count; i++) {
         table_pages += most_table_pages(work->config->guests[i].memory);
     }
+    for (uint32_t i = 0; i < work->plan->mmio_count; i++) {
+        const struct plan_range *range = &work->plan->mmio[i];
+        table_pages += pagetable_pages_for(range->gpa.raw, range->hpa.raw, range->size, false) - 1;
+    }
     return sum_needs(work, needs, table_pages, &size) &&
            memory_take_host(work, size, work->hardware->cpus[0].node);
 }
@@ -270,19 +293,23 @@ static bool finish(struct plan_work *work, const struct plan_needs *needs)
     return true;
 }
 
-bool plan_build(const struct config *config, const struct hardware *hardware,
-                const struct plan_needs *needs, struct plan *plan, struct diag *diag)
+bool plan_build(const struct plan_inputs *inputs, struct plan *plan, struct diag *diag)
 {
-    struct plan_work work = {.config = config, .hardware = hardware, .plan = plan, .diag = diag};
+    const struct plan_needs *needs = inputs->needs;
+    struct plan_work work = {.config = inputs->config,
+                             .hardware = inputs->hardware,
+                             .pci = inputs->pci,
+                             .plan = plan,
+                             .diag = diag};
 
-    if (!check_config(config, diag) || !check_hardware(hardware, diag)) {
+    if (!check_config(inputs->config, diag) || !check_hardware(inputs->hardware, diag)) {
         return false;
     }
     memset(plan, 0, sizeof(*plan));
-    plan->guest_count = config->guest_count;
+    plan->guest_count = inputs->config->guest_count;
     cpus_sort(&work);
     /* Memory twice: a wish beyond all bounds is the guest's fault, not that of its tables. */
-    return start_over(&work) && cpus_check(&work) && check_memory(&work) &&
+    return start_over(&work) && cpus_check(&work) && check_memory(&work) && devices_take(&work) &&
            place_host(&work, needs) && check_memory(&work) && place(&work, needs) &&
            finish(&work, needs);
 }

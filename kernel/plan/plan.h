@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plan: who gets which processors and which memory. Made once from config and hardware, then
- * immutable. After plan_build() nothing allocates and nothing unwinds.
+ * The plan: who gets which processors, which memory and which PCI devices. Made once from config
+ * and hardware, then immutable. After plan_build() nothing allocates and nothing unwinds.
  */
 #ifndef BULKHEAD_KERNEL_PLAN_PLAN_H
 #define BULKHEAD_KERNEL_PLAN_PLAN_H
 
 #include "kernel/config/config.h"
 #include "kernel/lib/diag.h"
+#include "kernel/pci/inventory.h"
 #include "kernel/plan/hardware.h"
 
 /*
@@ -16,6 +17,10 @@
  */
 #define PLAN_MAX_RANGES (2 * CONFIG_MAX_GUESTS + HARDWARE_MAX_RANGES)
 #define PLAN_MAX_FREE   1024 /* pieces of memory that are left over */
+
+/* PCI functions of all guests together, and ranges of memory in which their BARs are mapped. */
+#define PLAN_MAX_DEVICES 64
+#define PLAN_MAX_MMIO    256
 
 /* The guest's view: RAM from 0 up to the hole, the rest from 4 GiB on. */
 #define PLAN_HOLE_START GIB(3)
@@ -31,6 +36,18 @@ struct plan_range {
     uint64_t size;
 };
 
+/* A PCI function that a guest gets. */
+struct plan_device {
+    struct pci_function function;       /* what the inventory says: with the machine's addresses */
+    uint64_t guest_bars[PCI_BAR_COUNT]; /* GPA or port of each BAR; 0: the guest does without */
+    pci_address_t bridge;               /* the bridge above it, for a bus reset; 0 on a root bus */
+    uint16_t requesters[PCI_MAX_REQUESTERS]; /* the requester ids under which it may appear */
+    uint8_t requester_count;
+    uint16_t guest; /* its owner */
+    uint16_t line;  /* which of config->devices gave it away */
+    uint16_t index; /* in the inventory that the plan was made of */
+};
+
 struct plan_guest {
     uint32_t first_cpu; /* its vCPU n runs on hardware CPU plan->cpus[first_cpu + n] */
     uint32_t cpu_count;
@@ -38,7 +55,12 @@ struct plan_guest {
                                 * when that is not so for all of them. A power of two */
     uint32_t first_range;      /* its ranges, sorted by GPA: plan->ranges[first_range ...] */
     uint32_t range_count;
-    uint32_t table_pages; /* 4 KiB pages that its EPT/NPT needs, to map these ranges and no more */
+    uint16_t first_device; /* its PCI functions: plan->devices[first_device ...] */
+    uint16_t device_count;
+    uint16_t first_mmio; /* where their BARs are, sorted by GPA: plan->mmio[first_mmio ...] */
+    uint16_t mmio_count;
+    uint32_t
+        table_pages; /* 4 KiB pages that its EPT/NPT needs, to map ranges and mmio and no more */
 };
 
 /* A piece of free memory, base and size multiples of 2 MiB. */
@@ -54,6 +76,8 @@ struct plan_needs {
     uint64_t per_cpu;   /* bytes for each usable processor */
     uint64_t per_guest; /* bytes for each guest, without its EPT/NPT pages */
     uint64_t per_vcpu;  /* bytes for each vCPU */
+    uint64_t
+        per_device; /* bytes for each PCI function of a guest, without MSI-X tables and domains */
 };
 
 struct plan {
@@ -64,11 +88,24 @@ struct plan {
     uint32_t cpu_count;
     uint32_t range_count;
     struct plan_range ranges[PLAN_MAX_RANGES];
+    uint32_t device_count;
+    struct plan_device devices[PLAN_MAX_DEVICES];
+    uint32_t mmio_count;
+    struct plan_range mmio[PLAN_MAX_MMIO]; /* as ranges, but multiples of 4 KiB */
     hpa_t host_base;      /* the hypervisor's own memory beside its image, 2 MiB aligned */
     uint64_t host_size;   /* what plan_needs and all table_pages sum up to, multiple of 4 KiB */
     uint64_t memory_left; /* bytes of free RAM, in whole 2 MiB pieces, that nobody got: */
     uint32_t free_count;
     struct plan_free free[PLAN_MAX_FREE]; /* sorted by address */
+};
+
+/* What a plan is made of. */
+struct plan_inputs {
+    const struct config *config;
+    const struct hardware *hardware;
+    const struct plan_needs *needs;
+    /* NULL: nobody has looked at PCI yet. Devices are then checked without it, and not planned. */
+    const struct pci_inventory *pci;
 };
 
 /*
@@ -78,10 +115,19 @@ struct plan {
  * Rules: whole cores, SMT siblings never serve two guests; one thread of each core, unless the
  * guest says smt, then as many as it can use; lists come first and as they are; memory in 2 MiB
  * pieces, 1 GiB aligned where that is possible and useful, from as few ranges and as near (NUMA) as
- * possible, never below 1 MiB; the hypervisor's own memory first.
+ * possible, never below 1 MiB; the hypervisor's own memory first. PCI functions only with an IOMMU,
+ * and members of one isolation group to one guest only.
  */
-bool plan_build(const struct config *config, const struct hardware *hardware,
-                const struct plan_needs *needs, struct plan *plan, struct diag *diag);
+bool plan_build(const struct plan_inputs *inputs, struct plan *plan, struct diag *diag);
+
+/*
+ * The pages that hold the function's MSI-X table. They are not in plan->mmio: what the guest does
+ * there ends in the hypervisor. False when it has no such table.
+ */
+bool plan_msix_pages(const struct plan_device *device, struct plan_range *pages);
+
+/* Does a function that no guest gets belong to a group of which a guest gets a part? */
+bool plan_must_be_deaf(const struct plan *plan, const struct pci_function *function);
 
 /*
  * The plan as a table for people, one line per call of `line` (without line end): guest, pCPUs,

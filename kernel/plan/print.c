@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The plan as a table for people: three columns, each guest on as many lines as it needs. */
 #include "kernel/lib/fmt.h"
+#include "kernel/pci/describe.h"
 #include "kernel/plan/work.h"
 
 #define LINE_SIZE  100 /* with the zero byte: a console of 100 columns stays on the line */
@@ -14,11 +15,12 @@ struct row {
     int name_length;
     const char *name;
     const char *devices;
-    uint32_t cpu, cpu_end;     /* indexes into plan->cpus, what is not printed yet */
-    uint32_t range, range_end; /* indexes into plan->ranges, the same */
-    char memory[40];           /* instead of ranges, on the first line */
-    bool siblings;             /* which of plan->cpus to show: idle siblings of a guest's */
-    bool spare;                /* or those that are not */
+    uint32_t cpu, cpu_end;       /* indexes into plan->cpus, what is not printed yet */
+    uint32_t range, range_end;   /* indexes into plan->ranges, the same */
+    uint32_t device, device_end; /* indexes into plan->devices, the same */
+    char memory[40];             /* instead of ranges, on the first line */
+    bool siblings;               /* which of plan->cpus to show: idle siblings of a guest's */
+    bool spare;                  /* or those that are not */
 };
 
 struct output {
@@ -96,6 +98,17 @@ static void range_text(struct row *row, char *text, size_t size)
     fmt_print(text, size, "%8lu MiB at %#lx", range->size / MIB(1), range->hpa.raw);
 }
 
+/* The next device's address, or what there is to say instead. */
+static void device_text(struct row *row, char text[PCI_TEXT])
+{
+    if (row->device < row->device_end) {
+        pci_address_text(row->plan->devices[row->device++].function.address, text);
+    } else {
+        fmt_print(text, PCI_TEXT, "%s", row->devices);
+    }
+    row->devices = "";
+}
+
 static void print_line(const struct output *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -131,7 +144,8 @@ static void print_rest(const struct output *out, const struct row *row)
         fmt_print(memory, sizeof(memory), "%8lu MiB in %u more", size / MIB(1),
                   row->range_end - row->range);
     }
-    print_line(out, "%-15s  %-20s  %-30s", "", cpus, memory);
+    print_line(out, "%-15s  %-20s  %-30s  %s", "", cpus, memory,
+               row->device < row->device_end ? "..." : "");
 }
 
 static void print_row(const struct output *out, struct row *row)
@@ -140,11 +154,14 @@ static void print_row(const struct output *out, struct row *row)
     for (uint32_t lines = 0; lines < MAX_LINES; lines++) {
         char cpus[CPUS_WIDTH + 1];
         char memory[40];
+        char device[PCI_TEXT];
         cpus_text(row, cpus, sizeof(cpus));
         range_text(row, memory, sizeof(memory));
+        device_text(row, device);
         print_line(out, "%-15.*s  %-20s  %-30s  %s", lines == 0 ? row->name_length : 0, row->name,
-                   cpus, memory, lines == 0 ? row->devices : "");
-        if (row->cpu >= row->cpu_end && row->range >= row->range_end) {
+                   cpus, memory, device);
+        if (row->cpu >= row->cpu_end && row->range >= row->range_end &&
+            row->device >= row->device_end) {
             return;
         }
     }
@@ -165,6 +182,8 @@ static void print_guest(const struct output *out, const struct plan *plan,
         .cpu_end = guest->first_cpu + guest->cpu_count,
         .range = guest->first_range,
         .range_end = guest->first_range + guest->range_count,
+        .device = guest->first_device,
+        .device_end = guest->first_device + guest->device_count,
     };
     print_row(out, &row);
 }
@@ -222,4 +241,5 @@ void plan_print(const struct plan *plan, const struct config *config,
     }
     print_host(&out, plan);
     print_left(&out, plan, hardware);
+    devices_print(plan, config, line, context);
 }

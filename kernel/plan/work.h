@@ -9,6 +9,7 @@
 struct plan_work {
     const struct config *config;
     const struct hardware *hardware;
+    const struct pci_inventory *pci; /* NULL: not known yet */
     struct plan *plan;
     struct diag *diag;
     uint16_t sorted[HARDWARE_MAX_CPUS]; /* indexes into hardware->cpus by node, core, thread */
@@ -60,6 +61,47 @@ void cpus_note_core(struct plan_guest *place, uint32_t given, uint32_t threads);
  * cores to nobody. Returns false and a diagnosis when a list cannot be had.
  */
 bool cpus_start(struct plan_work *work);
+
+/* ---- devices.c: PCI functions ---- */
+
+/*
+ * Give the guests the functions that their lines select, and these a place in their address space.
+ * Returns false and a diagnosis when one cannot be had.
+ */
+bool devices_take(struct plan_work *work);
+
+/* Does the hypervisor itself use registers of that function? */
+bool devices_used_by_host(const struct hardware *hardware, const struct pci_function *function);
+
+/* ---- groups.c: isolation groups ---- */
+
+/*
+ * May the guests have what they got, seen together? Returns false and a diagnosis when nothing
+ * would keep a function from another guest's, or from one that the hypervisor uses.
+ */
+bool groups_check(const struct plan_work *work);
+
+/* ---- places.c: where BARs are ---- */
+
+/* Of memory or ports; size 0: nothing. */
+struct plan_span {
+    uint64_t base, size;
+};
+
+/* What a BAR takes: its ports, or its memory in whole pages. */
+struct plan_span places_pages(const struct pci_bar *bar);
+
+/*
+ * Choose where the BARs of the guest's functions go; guests one after another. Returns false and a
+ * diagnosis when there is no room.
+ */
+bool places_choose(struct plan_work *work, uint32_t guest);
+
+/* ---- print_devices.c ---- */
+
+/* The devices, for people: what they are, then their BARs. */
+void devices_print(const struct plan *plan, const struct config *config,
+                   void (*line)(void *context, const char *text), void *context);
 
 /* ---- memory.c: the pool of free memory, plan->free ---- */
 

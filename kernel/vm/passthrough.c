@@ -49,8 +49,8 @@ static void table_create(struct passthrough *p)
 static bool device_create(struct passthrough *p, struct diag *diag)
 {
     const struct plan_device *planned = p->planned;
-    pci_keep(planned->function.address);
-    pci_keep(planned->bridge);
+    if (!pci_keep(planned->function.address) || !pci_keep(planned->bridge))
+        return diag_set(diag, "the configuration space of a guest's device is out of reach");
     vfunction_init(p->config, &planned->function, planned->guest_bars, pci_machine());
     table_create(p);
     return clients_create(p, diag);

@@ -89,6 +89,29 @@ static void check_modules(const struct text *text, const struct config *config)
     }
 }
 
+static void check_devices(const struct text *text, const struct config *config)
+{
+    uint32_t count = 0;
+
+    PROMISE(config->device_count <= CONFIG_MAX_DEVICES);
+    for (uint32_t i = 0; i < config->guest_count; i++) {
+        const struct config_guest *guest = &config->guests[i];
+
+        PROMISE(guest->device_count == 0 || guest->first_device == count);
+        count += guest->device_count;
+    }
+    PROMISE(count == config->device_count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct pci_selector *selector = &config->devices[i].selector;
+
+        check_slice(text, &config->devices[i].at, CONFIG_MAX_LINE);
+        PROMISE(selector->kind <= PCI_BY_CLASS);
+        PROMISE((selector->number == 0) == (selector->kind <= PCI_BY_SLOT));
+        PROMISE(selector->number <= PCI_MAX_NUMBER);
+        PROMISE(selector->kind != PCI_BY_CLASS || (selector->value & ~selector->mask) == 0);
+    }
+}
+
 static void check_lists(const struct config *config)
 {
     uint32_t count = 0;
@@ -137,6 +160,7 @@ static void check_config(const struct text *text, const struct config *config)
     PROMISE(machine->console_baud == 0 || 115200 % machine->console_baud == 0);
     PROMISE(config->guest_count >= 1 && config->guest_count <= CONFIG_MAX_GUESTS);
     check_modules(text, config);
+    check_devices(text, config);
     check_lists(config);
     for (uint32_t i = 0; i < config->guest_count; i++) {
         check_guest(text, &config->guests[i]);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Any bytes as configuration space: the inventory is bounded and makes sense, firmware's registers
- * are as before, and the work ends. The bytes are functions: address (2), flags, length of what
- * follows (2), then its registers from 0 on; and at the start how many segments there are.
+ * are as before, the work ends, and two guests that want some of the functions get a plan that
+ * keeps the rules, or a sentence. The bytes are functions: address (2), flags, length of what
+ * follows (2), then its registers from 0 on; and at the start how many segments there are (1) and
+ * which functions go to which guest (4).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include "kernel/lib/cursor.h"
 #include "kernel/pci/describe.h"
 #include "kernel/pci/match.h"
+#include "tests/unit/plan_rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -181,6 +184,65 @@ static void check_names(const uint8_t *data, size_t size)
     PROMISE(found == PCI_NONE || pci_selector_fits(&selector, &inventory.functions[found]));
 }
 
+/* Guests get the functions whose bits are set, by their addresses; the upper half the second one.
+ */
+static void make_wishes(struct config *wishes, uint32_t bits)
+{
+    memset(wishes, 0, sizeof(*wishes));
+    wishes->guest_count = 2;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct config_guest *guest = &wishes->guests[i];
+        guest->name = (struct slice){.start = "guest", .length = 5};
+        guest->cpus = 1;
+        guest->memory = i == 0 ? MIB(64) : GIB(4);
+        guest->first_device = (uint16_t)wishes->device_count;
+        for (uint32_t n = 0; n < 16 && n < inventory.count; n++, bits >>= 1) {
+            if (bits & 1)
+                wishes->devices[guest->first_device + guest->device_count++] =
+                    (struct config_device){
+                        .at = {.start = "here", .length = 4, .line = 1, .column = 1},
+                        .selector = {.kind = PCI_BY_ADDRESS,
+                                     .value = inventory.functions[n].address.raw}};
+        }
+        wishes->device_count += guest->device_count;
+    }
+}
+
+static void check_plan(const struct pci_access *access, uint32_t bits)
+{
+    static struct hardware machine = {
+        .cpu_count = 2,
+        .cpus = {{.apic_id = 0}, {.apic_id = 1}},
+        .range_count = 2,
+        .ranges = {{.base = {MIB(1)}, .size = GIB(2), .kind = MEMORY_FREE},
+                   {.base = {GIB(4)}, .size = GIB(4), .kind = MEMORY_FREE}},
+        .iommu = HARDWARE_VTD,
+    };
+    static const struct plan_needs needs = {.fixed = KIB(64)};
+    static struct config wishes;
+    static struct plan plan;
+    struct diag diag = {0};
+    struct plan_inputs inputs = {
+        .config = &wishes, .hardware = &machine, .needs = &needs, .pci = &inventory};
+
+    make_wishes(&wishes, bits);
+    machine.page_1g = (bits & 1) != 0;
+    machine.phys_bits = 0;
+    while (BIT(machine.phys_bits) < access->address_end)
+        machine.phys_bits++;
+    if (!plan_build(&inputs, &plan, &diag)) {
+        PROMISE(diag.message[0] != '\0' && strlen(diag.message) + 1 < sizeof(diag.message));
+        PROMISE(strlen(diag.hint) + 1 < sizeof(diag.hint));
+        PROMISE(diag.line == 1);
+        return;
+    }
+    const char *rule = plan_broken_rule(&plan, &wishes, &machine, &needs);
+    if (rule) {
+        fprintf(stderr, "broken: %s\n", rule);
+        abort();
+    }
+}
+
 static void make(const struct pci_access *access, struct pci_inventory *to)
 {
     pci_scan(access, to);
@@ -195,6 +257,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cursor from = cursor_over(data, size);
     uint8_t shape = cursor_u8(&from);
+    uint32_t bits = cursor_u32(&from);
     struct pci_access access = {
         .read = read_config,
         .write = write_config,
@@ -215,5 +278,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (access.segment_count == 1)
         check_restored();
     check_names(data, size);
+    check_plan(&access, bits);
     return 0;
 }

@@ -166,7 +166,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_memory(&at);
     read_guests(&at);
 
-    if (!plan_build(&wishes, &machine, needs, &plan, &diag)) {
+    const struct plan_inputs inputs = {.config = &wishes, .hardware = &machine, .needs = needs};
+    if (!plan_build(&inputs, &plan, &diag)) {
         check_refusal();
         return 0;
     }

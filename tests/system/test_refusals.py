@@ -98,6 +98,16 @@ CASES = {
         "left for it (all guests together want 3)\n"
         "  hint: give the guests fewer processors, each needs one of its own",
     ),
+    "no-such-device-name": (
+        GUEST + "device = nmve\n",
+        'bulkhead.conf:4:10: no kind of device is called "nmve"\n  hint: did you mean "nvme"?',
+    ),
+    "no-iommu": (
+        GUEST + "device = 8086:10d3\n",
+        "bulkhead.conf:4:10: guest web wants PCI device 8086:10d3, but the machine has no IOMMU\n"
+        "  hint: nothing would keep it from others' memory: switch on VT-d, AMD-Vi or IOMMU in "
+        "the firmware setup, or remove the line",
+    ),
     "guest-too-small": (
         GUEST.replace("64M", "2M"),
         "bulkhead.conf:2:10: memory = 2M is less than 64M\n"

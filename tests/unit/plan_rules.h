@@ -213,6 +213,66 @@ static inline const char *rules_of_cpus(const struct plan *p, const struct hardw
     return NULL;
 }
 
+/* ---- PCI functions ---- */
+
+/* Where a guest's BARs may be: outside of RAM and of the platform's own places. */
+static inline const char *rules_of_mmio(const struct plan *p, const struct plan_guest *guest)
+{
+    uint64_t before = 0;
+
+    for (uint32_t i = 0; i < guest->mmio_count; i++) {
+        const struct plan_range *range = &p->mmio[guest->first_mmio + i];
+        uint64_t end = range->gpa.raw + range->size;
+        if (range->size == 0 ||
+            !is_aligned(range->gpa.raw | range->size | range->hpa.raw, PAGE_4K)) {
+            return "a BAR's range is not one of pages";
+        }
+        if (range->gpa.raw < before || range->gpa.raw < PLAN_HOLE_START ||
+            (range->gpa.raw < PLAN_HOLE_END && end > UINT64_C(0xfe000000))) {
+            return "a BAR's range is in the way";
+        }
+        before = end;
+    }
+    return NULL;
+}
+
+/* Each function once, members of one group with one guest, nobody's pages with two guests. */
+static inline const char *rules_of_devices(const struct plan *p)
+{
+    for (uint32_t i = 0; i < p->device_count; i++) {
+        const struct plan_device *a = &p->devices[i];
+        const struct plan_guest *guest = &p->guests[a->guest];
+        if (i < guest->first_device || i - guest->first_device >= guest->device_count) {
+            return "a function is not among its guest's";
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            const struct plan_device *b = &p->devices[j];
+            if (a->function.address.raw == b->function.address.raw) {
+                return "a function was given away twice";
+            }
+            if (a->function.group == b->function.group && a->guest != b->guest) {
+                return "a group serves two guests";
+            }
+        }
+    }
+    for (uint32_t i = 0; i < p->mmio_count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            const struct plan_range *a = &p->mmio[i], *b = &p->mmio[j];
+            bool one_guest = false;
+            for (uint32_t g = 0; g < p->guest_count; g++) {
+                const struct plan_guest *guest = &p->guests[g];
+                one_guest = one_guest || (j >= guest->first_mmio &&
+                                          i < (uint32_t)guest->first_mmio + guest->mmio_count);
+            }
+            if (!one_guest && a->hpa.raw < b->hpa.raw + b->size &&
+                b->hpa.raw < a->hpa.raw + a->size) {
+                return "two guests have one page of registers";
+            }
+        }
+    }
+    return NULL;
+}
+
 /* ---- the tables, counted by building them ---- */
 
 #define RULES_MAX_TABLES 4096
@@ -252,6 +312,9 @@ static inline const char *rules_of_tables(const struct plan *p, const struct pla
     for (uint32_t i = 0; i < guest->range_count; i++) {
         pages_2m += p->ranges[guest->first_range + i].size / PAGE_2M;
     }
+    for (uint32_t i = 0; i < guest->mmio_count; i++) {
+        pages_2m += p->mmio[guest->first_mmio + i].size / PAGE_2M;
+    }
     if (pages_2m > GIB(256) / PAGE_2M) {
         return NULL;
     }
@@ -263,6 +326,13 @@ static inline const char *rules_of_tables(const struct plan *p, const struct pla
         if (!pagetable_map(&table, range->gpa.raw, range->hpa.raw, range->size,
                            MAP_READ | MAP_WRITE | MAP_EXEC)) {
             return "a guest's range cannot be mapped";
+        }
+    }
+    for (uint32_t i = 0; i < guest->mmio_count; i++) {
+        const struct plan_range *range = &p->mmio[guest->first_mmio + i];
+        if (!pagetable_map(&table, range->gpa.raw, range->hpa.raw, range->size,
+                           MAP_READ | MAP_WRITE | MAP_UNCACHED)) {
+            return "a BAR lies where something else is in the guest";
         }
     }
     return count == guest->table_pages ? NULL : "table_pages is not what the tables need";
@@ -302,9 +372,15 @@ static inline const char *plan_broken_rule(const struct plan *p, const struct co
         if (broken == NULL) {
             broken = rules_of_tables(p, &p->guests[i], hardware->page_1g);
         }
+        if (broken == NULL) {
+            broken = rules_of_mmio(p, &p->guests[i]);
+        }
     }
     if (broken == NULL) {
         broken = rules_of_cpus(p, hardware, config);
+    }
+    if (broken == NULL) {
+        broken = rules_of_devices(p);
     }
     return broken != NULL ? broken : rules_of_sums(p, hardware, needs);
 }

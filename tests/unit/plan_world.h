@@ -92,9 +92,16 @@ static inline void small_machine(void)
     machine.page_1g = true;
 }
 
+static inline bool build_with(const struct plan_needs *needs)
+{
+    const struct plan_inputs inputs = {.config = &wishes, .hardware = &machine, .needs = needs};
+
+    return plan_build(&inputs, &plan, &diag);
+}
+
 static inline bool build(void)
 {
-    return plan_build(&wishes, &machine, &small_needs, &plan, &diag);
+    return build_with(&small_needs);
 }
 
 #endif

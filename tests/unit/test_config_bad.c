@@ -31,6 +31,7 @@
 #define CPUS_REST(text) "unexpected \"" text "\" behind the processors"
 #define KIND            "kind must be linux, pvh, multiboot or flat, not "
 #define ADDRESS(key)    key " must be an address such as 0x100000, not "
+#define HINT_DEVICE     "write such as 00:1f.2, 8086:10d3, nvme#1 or class:0200#1"
 #define BAUD_RATES      "usual rates are 115200, 57600, 38400, 19200 and 9600"
 
 struct bad {
@@ -125,7 +126,8 @@ static const struct bad bad_configs[] = {
     {"[machine]\nmemory = 512M\n", 0, 2, 1, "[machine] knows no key \"memory\"",
      "it belongs into a [guest NAME] section"},
     {"[guest web]\npriority = 9\n", 0, 2, 1, "[guest] knows no key \"priority\"",
-     "its keys are cpus, memory, kind, kernel, initrd, module, cmdline, load, entry, on-crash"},
+     "its keys are cpus, memory, kind, kernel, initrd, module, cmdline, load, entry, device, "
+     "on-crash"},
     {"[machine]\nlog = x\n", 0, 2, 1, "[machine] knows no key \"log\"", "its keys are console"},
     {"[guest web]\nmemory x = 512M\n", 0, 2, 1, "[guest] knows no key \"memory x\"",
      "did you mean \"memory\"?"},
@@ -242,6 +244,31 @@ static const struct bad bad_configs[] = {
     {GUEST "kind = flat\nload = 0x140000000\n", 0, 5, 8,
      "32-bit code cannot start at 0x140000000, only below 0x100000000",
      "another mode: entry = 0x140000000 64"},
+
+    /* ---- devices ---- */
+    {GUEST "device = \n", 0, 4, 10, "device has no value", "write such as device = 00:1f.2"},
+    {GUEST "device = \"\"\n", 0, 4, 11, "no kind of device is called \"\"", HINT_DEVICE},
+    {GUEST "device = 00:1f\n", 0, 4, 10, "\"00:1f\" names no PCI device", HINT_DEVICE},
+    {GUEST "device = nvme\ndevice = 8086:10d\n", 0, 5, 10, "\"8086:10d\" names no PCI device",
+     HINT_DEVICE},
+    {GUEST "device = 0000:00:20.0\n", 0, 4, 18, "a PCI device's number goes from 00 to 1f",
+     HINT_DEVICE},
+    {GUEST "device = 00:1f.8\n", 0, 4, 16,
+     "a PCI function's number goes from 0 to 7, or * stands for all", HINT_DEVICE},
+    {GUEST "device = 00:1f.2#1\n", 0, 4, 17, "an address names one device: no # behind it",
+     HINT_DEVICE},
+    {GUEST "device = nvme#0\n", 0, 4, 15, "behind the # stands which one, from 1 to 999",
+     HINT_DEVICE},
+    {GUEST "device = class:020\n", 0, 4, 16, "a class has two, four or six hexadecimal digits",
+     HINT_DEVICE},
+    {GUEST "device = nmve\n", 0, 4, 10, "no kind of device is called \"nmve\"",
+     "did you mean \"nvme\"?"},
+    {GUEST "device = graphics\n", 0, 4, 10, "no kind of device is called \"graphics\"",
+     HINT_DEVICE},
+    {GUEST "device = 00:1f.2 00:1f.3\n", 0, 4, 17, "unexpected text behind the device",
+     HINT_DEVICE},
+    {"[machine]\ndevice = nvme\n", 0, 2, 1, "[machine] knows no key \"device\"",
+     "it belongs into a [guest NAME] section"},
 
     /* ---- modules ---- */
     {GUEST "module = a\ninitrd = i\n", 0, 5, 10, "a guest has an initrd or modules, not both",
@@ -445,7 +472,7 @@ static void test_long_words_in_messages(void **state)
         &(struct bad){NULL, 0, 2, 1,
                       "[guest] knows no key \"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\"",
                       "its keys are cpus, memory, kind, kernel, initrd, module, cmdline, load, "
-                      "entry, on-crash"});
+                      "entry, device, on-crash"});
     refused("[guest web]\nmemory = ", '7', 2000, "\n",
             &(struct bad){NULL, 0, 2, 10,
                           MEM_UNIT "\"777777777777777777777777777777777777777777777777\"",
@@ -496,6 +523,24 @@ static void test_one_module_too_many(void **state)
     assert_int_equal(diag.column, 10);
 }
 
+static void test_one_device_too_many(void **state)
+{
+    char text[4096];
+    size_t size = (size_t)snprintf(text, sizeof(text), GUEST);
+    struct diag diag = {0};
+    unsigned i;
+
+    (void)state;
+    for (i = 1; i <= CONFIG_MAX_DEVICES; i++)
+        size += (size_t)snprintf(text + size, sizeof(text) - size, "device = nvme#%u\n", i);
+    assert_true(parse(text, size, &diag));
+    size += (size_t)snprintf(text + size, sizeof(text) - size, "device = ahci\n");
+    assert_false(parse(text, size, &diag));
+    assert_string_equal(diag.message, "more than 64 device lines for all guests together");
+    assert_int_equal(diag.line, 4 + CONFIG_MAX_DEVICES);
+    assert_int_equal(diag.column, 10);
+}
+
 /* Cut a good config anywhere: it is refused with a sentence, or still good. */
 static void test_every_truncation(void **state)
 {
@@ -525,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_long_words_in_messages),
         cmocka_unit_test(test_one_guest_too_many),
         cmocka_unit_test(test_one_module_too_many),
+        cmocka_unit_test(test_one_device_too_many),
         cmocka_unit_test(test_every_truncation),
     };
 

@@ -326,6 +326,25 @@ static void test_load_and_entry(void **state)
     assert_slice(&config.guests[0].entry_at, "0x1000 64", 6, 9);
 }
 
+static void test_devices(void **state)
+{
+    (void)state;
+    parse(GUEST "device = 00:1f.2\ndevice = 0001:03:00.* # all\n[guest b]\n" REST "[guest c]\n" REST
+                "device = nvme#2\n");
+    assert_int_equal(config.device_count, 3);
+    assert_int_equal(config.guests[0].first_device, 0);
+    assert_int_equal(config.guests[0].device_count, 2);
+    assert_slice(&config.devices[0].at, "00:1f.2", 4, 10);
+    assert_int_equal(config.devices[0].selector.kind, PCI_BY_ADDRESS);
+    assert_int_equal(config.devices[0].selector.value, 0xfa);
+    assert_slice(&config.devices[1].at, "0001:03:00.*", 5, 10);
+    assert_int_equal(config.devices[1].selector.kind, PCI_BY_SLOT);
+    assert_int_equal(config.guests[1].device_count, 0);
+    assert_int_equal(config.guests[2].first_device, 2);
+    assert_int_equal(config.guests[2].device_count, 1);
+    assert_int_equal(config.devices[2].selector.number, 2);
+}
+
 static void test_modules(void **state)
 {
     (void)state;
@@ -401,8 +420,8 @@ int main(void)
         cmocka_unit_test(test_memory),         cmocka_unit_test(test_on_crash),
         cmocka_unit_test(test_cpus),           cmocka_unit_test(test_lists_of_several_guests),
         cmocka_unit_test(test_kinds),          cmocka_unit_test(test_load_and_entry),
-        cmocka_unit_test(test_modules),        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_devices),        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,7 +220,7 @@ static void test_no_piece_for_the_hypervisor(void **state)
         add_range_of(MEMORY_FREE, GIB(1) + i * MIB(4), MIB(2), 0);
     }
     add_guest("web", 1, MIB(4));
-    assert_false(plan_build(&wishes, &machine, &needs, &plan, &diag));
+    assert_false(build_with(&needs));
     assert_string_equal(diag.message,
                         "the hypervisor itself needs 4 MiB of memory in one piece, but the largest "
                         "free piece has 2 MiB");
@@ -243,7 +243,7 @@ static void test_needs_that_overflow(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         small_machine();
         add_guest("web", 1, MIB(512));
-        assert_false(plan_build(&wishes, &machine, &cases[i], &plan, &diag));
+        assert_false(build_with(&cases[i]));
         assert_string_equal(diag.message,
                             "the hypervisor itself needs more memory than a machine can have");
     }

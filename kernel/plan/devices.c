@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which PCI functions a guest gets: what its `device` lines select, checked one by one. Whether
+ * they go together is the business of groups.c, where their BARs go in the guest that of places.c.
+ */
+#include "kernel/lib/bits.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/pci/class.h"
+#include "kernel/pci/describe.h"
+#include "kernel/plan/work.h"
+
+#define WISH(line)    (int)((line)->at.length < 40 ? (line)->at.length : 40), (line)->at.start
+#define CLASS_BRIDGE  0x06
+#define CLASS_BASE(f) ((f)->class_code >> 16)
+
+/* One function that a line selects. */
+struct candidate {
+    struct plan_work *work;
+    uint32_t guest;
+    uint16_t line;  /* index into config->devices */
+    uint16_t index; /* into the inventory */
+    const struct pci_function *function;
+    char name[PCI_TEXT];
+};
+
+static const struct config_guest *guest_of(const struct candidate *at)
+{
+    return &at->work->config->guests[at->guest];
+}
+
+static bool refuse_at(const struct plan_work *work, uint32_t line)
+{
+    const struct slice *place = &work->config->devices[line].at;
+
+    return diag_at(work->diag, place->line, place->column);
+}
+
+/* "guest web wants 03:00.0, but it is ..." */
+static bool refuse(const struct candidate *at, const char *why, const char *remedy)
+{
+    diag_set(at->work->diag, "guest %.*s wants %s, but %s", GUEST_NAME(guest_of(at)), at->name,
+             why);
+    diag_hint(at->work->diag, "%s", remedy);
+    return refuse_at(at->work, at->line);
+}
+
+/* ---- one function alone ---- */
+
+static bool check_kind(const struct candidate *at)
+{
+    if (at->function->header > PCI_HEADER_CARDBUS) {
+        return refuse(at, "its header is of an unknown type", "remove the line");
+    }
+    if (pci_is_bridge(at->function) || CLASS_BASE(at->function) == CLASS_BRIDGE) {
+        return refuse(at, "it is a bridge",
+                      "name the devices behind it; bridges stay with the "
+                      "hypervisor");
+    }
+    return true;
+}
+
+static bool check_single(const struct candidate *at)
+{
+    const struct plan *plan = at->work->plan;
+    char why[80];
+
+    for (uint32_t i = 0; i < plan->device_count; i++) {
+        const struct plan_device *other = &plan->devices[i];
+        uint32_t line = at->work->config->devices[other->line].at.line;
+        if (other->function.address.raw == at->function->address.raw) {
+            fmt_print(why, sizeof(why), "line %u gives it to guest %.*s already", line,
+                      GUEST_NAME(&at->work->config->guests[other->guest]));
+            return refuse(at, why, "remove one of the two lines, or name another device in it");
+        }
+        if (other->index == at->function->physical || other->function.physical == at->index) {
+            fmt_print(why, sizeof(why),
+                      "it and the function of line %u are physical and virtual "
+                      "function",
+                      line);
+            return refuse(at, why,
+                          "a reset of the physical function ends its virtual ones: give "
+                          "either away");
+        }
+    }
+    return true;
+}
+
+/* Does an area that the hypervisor uses lie in a BAR, or in the pages of one? */
+static bool is_used(const struct hardware *hardware, const struct pci_bar *bar)
+{
+    bool io = bar->kind == PCI_BAR_IO;
+    struct plan_span span = places_pages(bar);
+
+    for (uint32_t i = 0; i < hardware->owned_count && i < HARDWARE_MAX_OWNED; i++) {
+        const struct hardware_owned *owned = &hardware->owned[i];
+        if (owned->io == io && owned->base < span.base + span.size &&
+            span.base < owned->base + owned->size) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool devices_used_by_host(const struct hardware *hardware, const struct pci_function *function)
+{
+    for (uint32_t i = 0; i < PCI_BAR_COUNT; i++) {
+        if (is_used(hardware, &function->bars[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_users(const struct candidate *at)
+{
+    const struct hardware *hardware = at->work->hardware;
+
+    if (devices_used_by_host(hardware, at->function)) {
+        return refuse(at, "the hypervisor itself uses it (its serial port, screen or timer)",
+                      "choose another console with console = in [machine], or another device");
+    }
+    for (uint32_t i = 0; i < hardware->tied_count && i < HARDWARE_MAX_TIED; i++) {
+        if (hardware->tied[i].raw == at->function->address.raw) {
+            return refuse(at, "firmware shares memory with it (RMRR)",
+                          "switch off what firmware uses it for in its setup (legacy USB, "
+                          "management), or name another device");
+        }
+    }
+    return true;
+}
+
+/* ---- its BARs ---- */
+
+static bool overlaps_ram(const struct hardware *hardware, struct plan_span span)
+{
+    for (uint32_t i = 0; i < hardware->range_count; i++) {
+        const struct hardware_range *range = &hardware->ranges[i];
+        if (range->kind != MEMORY_RESERVED && range->base.raw < span.base + span.size &&
+            span.base < range->base.raw + range->size) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Another function with a BAR in the same pages, or ports; NULL if there is none. */
+static const struct pci_function *neighbour(const struct candidate *at, const struct pci_bar *bar)
+{
+    const struct pci_inventory *pci = at->work->pci;
+    struct plan_span span = places_pages(bar);
+
+    for (uint32_t i = 0; i < pci->count; i++) {
+        for (uint32_t n = 0; i != at->index && n < PCI_BAR_COUNT; n++) {
+            const struct pci_bar *other = &pci->functions[i].bars[n];
+            struct plan_span area = places_pages(other);
+            if ((other->kind == PCI_BAR_IO) == (bar->kind == PCI_BAR_IO) && other->base != 0 &&
+                area.base < span.base + span.size && span.base < area.base + area.size) {
+                return &pci->functions[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool check_bar(const struct candidate *at, uint32_t number)
+{
+    const struct pci_bar *bar = &at->function->bars[number];
+    char why[80], name[PCI_TEXT];
+
+    if (bar->kind == PCI_BAR_BROKEN) {
+        fmt_print(why, sizeof(why), "its BAR %u makes no sense", number);
+        return refuse(at, why, "remove the line; the device may be defective");
+    }
+    if (bar->base == 0) {
+        if (number == PCI_ROM || !pci_bar_is_memory(bar)) {
+            return true; /* the guest does without */
+        }
+        fmt_print(why, sizeof(why), "firmware gave its BAR %u no address", number);
+        return refuse(at, why, "allow memory above 4G for PCI devices in the firmware setup");
+    }
+    if (pci_bar_is_memory(bar) && overlaps_ram(at->work->hardware, places_pages(bar))) {
+        fmt_print(why, sizeof(why), "its BAR %u lies in the machine's memory", number);
+        return refuse(at, why, "remove the line; firmware has set it up wrongly");
+    }
+    const struct pci_function *other = neighbour(at, bar);
+    if (other) {
+        pci_address_text(other->address, name);
+        fmt_print(why, sizeof(why), "its BAR %u shares a page with a BAR of %s", number, name);
+        return refuse(at, why,
+                      "remove the line; pages of 4 KiB are the smallest part of memory "
+                      "that can be given away");
+    }
+    return true;
+}
+
+static bool check_bars(const struct candidate *at)
+{
+    if (at->function->flags & PCI_MSIX_BAD) {
+        return refuse(at, "its MSI-X table lies outside of its BARs",
+                      "remove the line; the device may be defective");
+    }
+    for (uint32_t i = 0; i < PCI_BAR_COUNT; i++) {
+        if (at->function->bars[i].kind != PCI_BAR_NONE && !check_bar(at, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- what a line selects ---- */
+
+static bool add(const struct candidate *at)
+{
+    struct plan *plan = at->work->plan;
+
+    if (plan->device_count == PLAN_MAX_DEVICES) {
+        return refuse(at, "the guests have as many PCI functions as can be planned for",
+                      "name fewer functions in all");
+    }
+    struct plan_device *device = &plan->devices[plan->device_count];
+    *device = (struct plan_device){
+        .function = *at->function,
+        .guest = (uint16_t)at->guest,
+        .line = at->line,
+        .index = at->index,
+    };
+    device->requester_count = (uint8_t)pci_requesters(at->work->pci, at->index, device->requesters);
+    if (at->function->parent != PCI_NONE) {
+        device->bridge = at->work->pci->functions[at->function->parent].address;
+    }
+    plan->guests[at->guest].device_count++;
+    plan->device_count++;
+    return true;
+}
+
+static bool refuse_missing(const struct plan_work *work, uint32_t guest, uint32_t line,
+                           uint32_t like)
+{
+    const struct config_device *wish = &work->config->devices[line];
+    uint32_t bus = (wish->selector.value & 0xffffff00u);
+    uint32_t on_bus = 0;
+
+    diag_set(work->diag, "guest %.*s wants %.*s, but there is no such PCI device",
+             GUEST_NAME(&work->config->guests[guest]), WISH(wish));
+    if (wish->selector.number > 0) {
+        diag_hint(work->diag, "the machine has %u of that kind, and %u PCI functions in all", like,
+                  work->pci->count);
+    } else {
+        for (uint32_t i = 0; i < work->pci->count; i++) {
+            on_bus += (work->pci->functions[i].address.raw & ~(uint32_t)0xff) == bus;
+        }
+        diag_hint(work->diag, "on that bus are %u PCI functions, in the machine %u", on_bus,
+                  work->pci->count);
+    }
+    return refuse_at(work, line);
+}
+
+static bool take_line(struct plan_work *work, uint32_t guest, uint16_t line)
+{
+    const struct pci_selector *selector = &work->config->devices[line].selector;
+    uint32_t like = 0;
+    uint16_t index = pci_select_next(work->pci, selector, 0, &like);
+
+    if (index == PCI_NONE) {
+        return refuse_missing(work, guest, line, like);
+    }
+    while (index != PCI_NONE) {
+        struct candidate at = {.work = work,
+                               .guest = guest,
+                               .line = line,
+                               .index = index,
+                               .function = &work->pci->functions[index]};
+        pci_address_text(at.function->address, at.name);
+        if (!check_kind(&at) || !check_single(&at) || !check_users(&at) || !check_bars(&at) ||
+            !add(&at)) {
+            return false;
+        }
+        index = selector->number != 0
+                    ? PCI_NONE
+                    : pci_select_next(work->pci, selector, (uint16_t)(index + 1), &like);
+    }
+    return true;
+}
+
+static bool refuse_without_iommu(const struct plan_work *work, uint32_t guest)
+{
+    const struct config_guest *wish = &work->config->guests[guest];
+
+    diag_set(work->diag, "guest %.*s wants PCI device %.*s, but the machine has no IOMMU",
+             GUEST_NAME(wish), WISH(&work->config->devices[wish->first_device]));
+    diag_hint(work->diag, "nothing would keep it from others' memory: switch on VT-d, AMD-Vi or "
+                          "IOMMU in the firmware setup, or remove the line");
+    return refuse_at(work, wish->first_device);
+}
+
+bool devices_take(struct plan_work *work)
+{
+    struct plan *plan = work->plan;
+
+    for (uint32_t i = 0; i < plan->guest_count; i++) {
+        const struct config_guest *guest = &work->config->guests[i];
+        if (guest->device_count > 0 && work->hardware->iommu == HARDWARE_NO_IOMMU) {
+            return refuse_without_iommu(work, i);
+        }
+        plan->guests[i].first_device = (uint16_t)plan->device_count;
+        for (uint32_t n = 0; work->pci && n < guest->device_count; n++) {
+            if (!take_line(work, i, (uint16_t)(guest->first_device + n))) {
+                return false;
+            }
+        }
+    }
+    if (!groups_check(work)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < plan->guest_count; i++) {
+        if (!places_choose(work, i)) {
+            return false;
+        }
+    }
+    return true;
+}

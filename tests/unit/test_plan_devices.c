@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* Who gets which PCI functions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "tests/unit/plan_devices.h"
+
+/* ---- what is had ---- */
+
+static void test_no_devices(void **state)
+{
+    (void)state;
+    start();
+    card(1);
+    machine.iommu = HARDWARE_NO_IOMMU;
+    good();
+    assert_int_equal(plan.device_count, 0);
+    assert_int_equal(plan.mmio_count, 0);
+}
+
+static void test_by_each_name(void **state)
+{
+    static const char *const names[] = {"01:00.0",     "0000:01:00.0", "01:00.*", "8086:10d3",
+                                        "8086:10d3#1", "ethernet#1",   "class:02"};
+
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_COUNT(names); i++) {
+        start();
+        card(1);
+        card(2);
+        wish(1, names[i]);
+        good();
+        assert_int_equal(plan.device_count, 1);
+        assert_int_equal(planned(1, 0, 0)->guest, 1);
+        assert_int_equal(plan.guests[0].device_count, 0);
+        assert_int_equal(plan.guests[1].device_count, 1);
+    }
+}
+
+static void test_all_functions_of_a_device(void **state)
+{
+    (void)state;
+    start();
+    fake_multi(card(1));
+    fake_endpoint(1, 0, 5);
+    wish(0, "01:00.*");
+    good();
+    assert_int_equal(plan.guests[0].device_count, 2);
+    assert_int_equal(planned(1, 0, 5)->guest, 0);
+}
+
+static void test_several_guests(void **state)
+{
+    (void)state;
+    start();
+    for (uint32_t bus = 1; bus <= 3; bus++)
+        card(bus);
+    wish(0, "ethernet#3");
+    wish(0, "01:00.0");
+    wish(1, "8086:10d3#2");
+    good();
+    assert_int_equal(plan.guests[0].device_count, 2);
+    assert_int_equal(plan.guests[1].first_device, 2);
+    assert_int_equal(plan.devices[0].function.address.raw, 0x300);
+    assert_int_equal(plan.devices[0].bridge.raw, pci_address(0, 0, 3, 0).raw);
+    assert_int_equal(plan.devices[0].requester_count, 1);
+    assert_int_equal(plan.devices[2].line, 2);
+    assert_int_equal(plan.mmio_count, 3);
+}
+
+/* Nobody has looked at PCI: what is known is checked, and nothing is planned. */
+static void test_without_inventory(void **state)
+{
+    (void)state;
+    start();
+    wish(0, "77:00.0");
+    assert_true(build());
+    assert_int_equal(plan.device_count, 0);
+}
+
+/* ---- refusals of one function ---- */
+
+static void test_no_iommu(void **state)
+{
+    (void)state;
+    start();
+    card(1);
+    machine.iommu = HARDWARE_NO_IOMMU;
+    wish(1, "01:00.0");
+    refused(0, "guest rt wants PCI device 01:00.0, but the machine has no IOMMU",
+            "nothing would keep it from others' memory: switch on VT-d, AMD-Vi or IOMMU in the "
+            "firmware setup, or remove the line");
+    assert_false(build()); /* the boot half says so, too */
+}
+
+static void test_missing(void **state)
+{
+    (void)state;
+    start();
+    card(1);
+    card(2);
+    wish(0, "02:00.1");
+    refused(0, "guest web wants 02:00.1, but there is no such PCI device",
+            "on that bus are 1 PCI functions, in the machine 4");
+
+    start();
+    card(1);
+    card(2);
+    wish(0, "ethernet#2");
+    wish(0, "8086:10d3#3");
+    refused(1, "guest web wants 8086:10d3#3, but there is no such PCI device",
+            "the machine has 2 of that kind, and 4 PCI functions in all");
+}
+
+static void test_bridges(void **state)
+{
+    static const char hint[] = "name the devices behind it; bridges stay with the hypervisor";
+
+    (void)state;
+    start();
+    card(1);
+    fake_add(0, 0x1f, 0, 0x80862918, 0x060100);
+    wish(0, "00:01.0");
+    refused(0, "guest web wants 00:01.0, but it is a bridge", hint);
+    wishes.device_count = wishes.guests[0].device_count = 0;
+    wish(0, "00:1f.*");
+    refused(0, "guest web wants 00:1f.0, but it is a bridge", hint);
+}
+
+static void test_unknown_header(void **state)
+{
+    (void)state;
+    start();
+    card(1)->space[PCI_HEADER] = 5;
+    wish(0, "01:00.0");
+    refused(0, "guest web wants 01:00.0, but its header is of an unknown type", "remove the line");
+}
+
+static void test_twice(void **state)
+{
+    (void)state;
+    start();
+    card(1);
+    wish(0, "01:00.0");
+    wish(1, "ethernet");
+    refused(1, "guest rt wants 01:00.0, but line 100 gives it to guest web already",
+            "remove one of the two lines, or name another device in it");
+}
+
+static void test_physical_and_virtual(void **state)
+{
+    static const char hint[] =
+        "a reset of the physical function ends its virtual ones: give either away";
+
+    (void)state;
+    for (uint32_t first = 0; first < 2; first++) {
+        start();
+        fake_sriov(card(1), 2, 0x80, 1);
+        wish(0, first == 0 ? "01:00.0" : "01:10.1");
+        wish(1, first == 0 ? "01:10.1" : "01:00.0");
+        assert_false(plan_with_pci());
+        assert_non_null(strstr(diag.message, "it and the function of line 100 are physical and "
+                                             "virtual function"));
+        assert_string_equal(diag.hint, hint);
+    }
+    start();
+    fake_sriov(card(1), 2, 0x80, 1);
+    wish(0, "01:10.0");
+    wish(1, "01:10.1");
+    good();
+}
+
+static void test_used_by_the_hypervisor(void **state)
+{
+    static const char said[] = "guest web wants 01:00.0, but the hypervisor itself uses it (its "
+                               "serial port, screen or timer)";
+    static const char hint[] =
+        "choose another console with console = in [machine], or another device";
+
+    (void)state;
+    start();
+    fake_bar(card(1), BAR(1), 0xe000, 32, PCI_BAR_IS_IO);
+    wish(0, "01:00.0");
+    assert_true(hardware_own(&machine, 0xe01f, 8, true));
+    refused(0, said, hint);
+    machine.owned_count = 0;
+    assert_true(hardware_own(&machine, 0xe020, 8, true));
+    assert_true(hardware_own(&machine, 0xe000, 8, false)); /* memory, not ports */
+    good();
+    assert_true(hardware_own(&machine, 0xfcf1fff0, 8, false)); /* the end of the BAR */
+    refused(0, said, hint);
+}
+
+static void test_tied(void **state)
+{
+    (void)state;
+    start();
+    card(1);
+    wish(0, "01:00.0");
+    assert_true(hardware_tie(&machine, pci_address(1, 1, 0, 0)));
+    good();
+    assert_true(hardware_tie(&machine, pci_address(0, 1, 0, 0)));
+    refused(0, "guest web wants 01:00.0, but firmware shares memory with it (RMRR)",
+            "switch off what firmware uses it for in its setup (legacy USB, management), or name "
+            "another device");
+}
+
+static void test_full_tables(void **state)
+{
+    (void)state;
+    start();
+    for (uint32_t i = 0; i < HARDWARE_MAX_TIED; i++)
+        assert_true(hardware_tie(&machine, pci_address(0, i, 0, 0)));
+    assert_false(hardware_tie(&machine, pci_address(0, 1, 0, 0)));
+    for (uint32_t i = 0; i < HARDWARE_MAX_OWNED; i++)
+        assert_true(hardware_own(&machine, i, 1, true));
+    assert_false(hardware_own(&machine, 0, 1, true));
+}
+
+static void test_bad_bars(void **state)
+{
+    static const struct {
+        uint32_t bar;
+        uint64_t base, size;
+        const char *why, *hint;
+    } cases[] = {
+        {0, 0xf0000000, 0, "its BAR 0 makes no sense",
+         "remove the line; the device may be defective"},
+        {2, 0, KIB(4), "firmware gave its BAR 2 no address",
+         "allow memory above 4G for PCI devices in the firmware setup"},
+        {0, MIB(64), KIB(4), "its BAR 0 lies in the machine's memory",
+         "remove the line; firmware has set it up wrongly"},
+        {1, 0xfce00400, 256, "its BAR 1 shares a page with a BAR of 02:00.0",
+         "remove the line; pages of 4 KiB are the smallest part of memory that can be given away"},
+    };
+
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char message[160];
+        start();
+        struct fake *f = card(1);
+        fake_bar(card(2), BAR(0), 0xfce00000, 256, 0);
+        if (cases[i].size > 0)
+            fake_bar(f, BAR(cases[i].bar), cases[i].base, cases[i].size, 0);
+        else
+            fake_let_write(f, BAR(cases[i].bar), 4, 0xf0ff0000);
+        wish(0, "01:00.0");
+        snprintf(message, sizeof(message), "guest web wants 01:00.0, but %s", cases[i].why);
+        refused(0, message, cases[i].hint);
+    }
+}
+
+static void test_bad_msix(void **state)
+{
+    (void)state;
+    start();
+    fake_msix(card(1), 64, KIB(128) - 16, 0);
+    wish(0, "01:00.0");
+    refused(0, "guest web wants 01:00.0, but its MSI-X table lies outside of its BARs",
+            "remove the line; the device may be defective");
+}
+
+static void test_too_many(void **state)
+{
+    (void)state;
+    start();
+    fake_sriov(card(1), PLAN_MAX_DEVICES + 1, 8, 8);
+    for (uint32_t i = 1; i <= PLAN_MAX_DEVICES; i++) {
+        static char names[PLAN_MAX_DEVICES + 1][24];
+        snprintf(names[i], sizeof(names[i]), "8086:1520#%u", i);
+        if (i < PLAN_MAX_DEVICES)
+            wish(0, names[i]);
+    }
+    /* The last line selects two. */
+    fake_multi(card(9));
+    fake_endpoint(9, 0, 1);
+    wish(0, "09:00.*");
+    refused(PLAN_MAX_DEVICES - 1,
+            "guest web wants 09:00.1, but the guests have as many PCI functions as can be planned "
+            "for",
+            "name fewer functions in all");
+}
+
+/* ---- groups ---- */
+
+static void test_functions_of_one_device(void **state)
+{
+    (void)state;
+    start();
+    fake_multi(card(1));
+    fake_endpoint(1, 0, 1);
+    wish(0, "01:00.0");
+    wish(1, "01:00.1");
+    refused(1,
+            "guest rt wants 01:00.1, but nothing keeps it apart from 01:00.0 of guest web "
+            "(isolation group 1)",
+            "they are functions of one device without access control services (ACS): give both to "
+            "one guest");
+}
+
+static void test_behind_a_bridge(void **state)
+{
+    (void)state;
+    start();
+    fake_bridge(0, 0x1e, 0, 5, 5);
+    fake_add(5, 1, 0, 0x80861234, 0x020000);
+    fake_add(5, 2, 0, 0x80861234, 0x020000);
+    wish(0, "05:01.0");
+    wish(1, "05:02.0");
+    refused(1,
+            "guest rt wants 05:02.0, but nothing keeps it apart from 05:01.0 of guest web "
+            "(isolation group 0)",
+            "bridge 00:1e.0 above them has no access control services (ACS): give both to one "
+            "guest, or use another slot");
+    wishes.guests[0].device_count = 2;
+    wishes.guests[1].device_count = 0;
+    good();
+    assert_int_equal(plan.devices[0].requester_count, 2);
+    assert_int_equal(plan.devices[0].requesters[1], 0x00f0);
+}
+
+/* Joined by more than what lies above them: a device with its virtual functions. */
+static void test_other_group(void **state)
+{
+    (void)state;
+    start();
+    struct fake *pf = card(1);
+    fake_multi(pf);
+    fake_sriov(pf, 2, 0x80, 1);
+    wish(0, "01:10.0");
+    wish(1, "01:10.1");
+    assert_false(plan_with_pci());
+    assert_non_null(strstr(diag.message, "nothing keeps it apart from 01:10.0 of guest web"));
+}
+
+/* A part of a group goes to one guest when the rest can be shut up. */
+static void test_part_of_a_group(void **state)
+{
+    (void)state;
+    start();
+    fake_multi(fake_add(0, 0x1f, 0, 0x80862918, 0x060100));
+    fake_add(0, 0x1f, 2, 0x80862922, 0x010601);
+    fake_add(0, 0x1f, 3, 0x80862930, 0x0c0500);
+    card(1);
+    wish(0, "ahci");
+    good();
+    assert_true(plan_must_be_deaf(&plan, found(0, 0x1f, 0)));
+    assert_true(plan_must_be_deaf(&plan, found(0, 0x1f, 3)));
+    assert_false(plan_must_be_deaf(&plan, found(0, 0x1f, 2))); /* a guest's */
+    assert_false(plan_must_be_deaf(&plan, found(1, 0, 0)));    /* another group */
+}
+
+static void test_rest_cannot_be_shut_up(void **state)
+{
+    (void)state;
+    start();
+    fake_multi(fake_add(0, 0x1f, 2, 0x80862922, 0x010601));
+    fake_multi(fake_add(0, 0x1f, 0, 0x80862922, 0x010601));
+    struct fake *uart = fake_add(0, 0x1f, 3, 0x80861234, 0x070002);
+    fake_bar(uart, BAR(0), 0x3f8, 8, PCI_BAR_IS_IO);
+    wish(0, "00:1f.2");
+    assert_true(hardware_own(&machine, 0x3f8, 8, true));
+    refused(0,
+            "guest web wants 00:1f.2, but nothing keeps it apart from 00:1f.3, which the "
+            "hypervisor uses (isolation group 0)",
+            "use another slot, or another device");
+
+    start();
+    struct fake *port = fake_port(0, 1, 1, 1, PCI_PORT_ROOT);
+    fake_bar(port, BAR(0), 0xfe000000, KIB(4), 0);
+    fake_endpoint(1, 0, 0);
+    wish(0, "01:00.0");
+    refused(0,
+            "guest web wants 01:00.0, but nothing keeps it apart from 00:01.0, a bridge with "
+            "registers of its own (isolation group 0)",
+            "use another slot, or another device");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_devices),
+        cmocka_unit_test(test_by_each_name),
+        cmocka_unit_test(test_all_functions_of_a_device),
+        cmocka_unit_test(test_several_guests),
+        cmocka_unit_test(test_without_inventory),
+        cmocka_unit_test(test_no_iommu),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_bridges),
+        cmocka_unit_test(test_unknown_header),
+        cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_physical_and_virtual),
+        cmocka_unit_test(test_used_by_the_hypervisor),
+        cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_full_tables),
+        cmocka_unit_test(test_bad_bars),
+        cmocka_unit_test(test_bad_msix),
+        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_functions_of_one_device),
+        cmocka_unit_test(test_behind_a_bridge),
+        cmocka_unit_test(test_other_group),
+        cmocka_unit_test(test_part_of_a_group),
+        cmocka_unit_test(test_rest_cannot_be_shut_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
