@@ -93,7 +93,7 @@ NULL_DEREFERENCE := -Wnull-dereference
 COMMON   := -std=c17 -I. -I$(BUILD)/gen -g -MMD -MP $(WARNINGS) $(if $(CLANG),,$(NULL_DEREFERENCE))
 # For size, which in clang's language is z. How large the kernel may get is a promise about gcc.
 OPTIMIZE ?= $(if $(CLANG),-Oz,-Os)
-KERNEL_LDFLAGS ?= $(if $(CLANG),--defsym=image_limit=0x30000)
+KERNEL_LDFLAGS ?= $(if $(CLANG),--defsym=image_limit=0x3c000)
 KERNEL_CFLAGS = $(COMMON) $(OPTIMIZE) -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
                 -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
                 -fno-omit-frame-pointer -momit-leaf-frame-pointer \

@@ -112,10 +112,6 @@ void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pc
         .last_bus = last_bus(pci),
     };
     hardware->iommu_bytes = iommu_bytes(acpi, &demand);
-    if (acpi->dmar.present)
-        hardware->iommu = HARDWARE_VTD;
-    else if (acpi->ivrs.present)
-        hardware->iommu = HARDWARE_AMDVI;
     if (!tie_functions(acpi, pci, hardware)) {
         log_line("ACPI: firmware shares memory with more than %u devices: none is given away",
                  HARDWARE_MAX_TIED);

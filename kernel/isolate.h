@@ -12,8 +12,8 @@
 #include "kernel/plan/hardware.h"
 
 /*
- * Tell the planner which IOMMU there is, how much memory its driver takes, and which functions
- * firmware has memory in common with; keep what isolate_start() wants to know of the inventory.
+ * Tell the planner how much memory the IOMMU's driver takes, and which functions firmware has
+ * memory in common with; keep what isolate_start() wants to know of the inventory.
  */
 void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pci,
                     const struct config *config, struct hardware *hardware);

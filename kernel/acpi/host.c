@@ -53,6 +53,10 @@ void acpi_fill_hardware(const struct acpi_host *host, uint32_t bsp_apic_id,
         if (madt->cpus[i].apic_id == bsp_apic_id)
             bsp_node = madt->cpus[i].node;
     }
+    if (host->dmar.present)
+        hardware->iommu = HARDWARE_VTD;
+    else
+        hardware->iommu = host->ivrs.present ? HARDWARE_AMDVI : HARDWARE_NO_IOMMU;
     hardware->cpu_count = 0;
     hardware->cpus_ignored = madt->cpus_ignored;
     add_cpu(hardware, bsp_apic_id, bsp_node);

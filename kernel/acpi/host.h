@@ -177,8 +177,9 @@ struct acpi_irq acpi_isa_irq(const struct acpi_host *host, uint32_t irq);
 bool acpi_summary(const struct acpi_host *host, char *text, size_t size);
 
 /*
- * Fill in the processors of *hardware, with their nodes: first the one that runs this code, by its
- * APIC id (also when firmware forgot to list it), then the others in the MADT's order.
+ * Fill in the kind of IOMMU and the processors of *hardware, with their nodes: first the one that
+ * runs this code, by its APIC id (also when firmware forgot to list it), then the others in the
+ * MADT's order.
  */
 void acpi_fill_hardware(const struct acpi_host *host, uint32_t bsp_apic_id,
                         struct hardware *hardware);
