@@ -128,7 +128,9 @@ static void size_rom(const struct pci_access *access, struct pci_inventory *inve
     if (mask == 0)
         return;
     rom->kind = PCI_BAR_32;
-    if (!fill(rom, sizing.old & PCI_ROM_BASE, mask, BIT(32))) {
+    /* While it is off, firmware leaves any address there, often one that is another's by now. */
+    uint64_t base = sizing.old & PCI_ROM_ENABLE ? sizing.old & PCI_ROM_BASE : 0;
+    if (!fill(rom, base, mask, BIT(32))) {
         rom->kind = PCI_BAR_BROKEN;
         pci_warn(inventory, function->address, PCI_FAULT_BAR);
     }

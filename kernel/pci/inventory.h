@@ -176,12 +176,19 @@ uint16_t pci_bridge_to(const struct pci_inventory *inventory, pci_address_t bus)
 uint32_t pci_requesters(const struct pci_inventory *inventory, uint16_t index,
                         uint16_t ids[PCI_MAX_REQUESTERS]);
 
-/* Keep a silent function from answering at its BARs, too (quiet.c). */
+/* Keep a silent function from answering at its BARs, too (quiet.c); bridges are left as they are.
+ */
 void pci_deafen(const struct pci_access *access, const struct pci_function *function);
 
 static inline bool pci_is_bridge(const struct pci_function *function)
 {
     return function->header == PCI_HEADER_BRIDGE || function->header == PCI_HEADER_CARDBUS;
+}
+
+/* Is it a bridge of any kind, to PCI, to the processor, to ISA? Those stay with the hypervisor. */
+static inline bool pci_is_any_bridge(const struct pci_function *function)
+{
+    return pci_is_bridge(function) || function->class_code >> 16 == 0x06;
 }
 
 /* Bytes, 0 for a BAR that is none or broken. */

@@ -24,7 +24,7 @@ void pci_deafen(const struct pci_access *access, const struct pci_function *func
 {
     uint16_t command = pci_read16(access, function->address, PCI_COMMAND);
 
-    if (!pci_is_bridge(function))
+    if (!pci_is_any_bridge(function))
         pci_write16(access, function->address, PCI_COMMAND,
                     command & (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
 }

@@ -5,13 +5,11 @@
  */
 #include "kernel/lib/bits.h"
 #include "kernel/lib/fmt.h"
-#include "kernel/pci/class.h"
 #include "kernel/pci/describe.h"
 #include "kernel/plan/work.h"
 
-#define WISH(line)    (int)((line)->at.length < 40 ? (line)->at.length : 40), (line)->at.start
-#define CLASS_BRIDGE  0x06
-#define CLASS_BASE(f) ((f)->class_code >> 16)
+#define WISH(line)  (int)((line)->at.length < 40 ? (line)->at.length : 40), (line)->at.start
+#define CLASS_IOMMU 0x0806
 
 /* One function that a line selects. */
 struct candidate {
@@ -51,7 +49,7 @@ static bool check_kind(const struct candidate *at)
     if (at->function->header > PCI_HEADER_CARDBUS) {
         return refuse(at, "its header is of an unknown type", "remove the line");
     }
-    if (pci_is_bridge(at->function) || CLASS_BASE(at->function) == CLASS_BRIDGE) {
+    if (pci_is_any_bridge(at->function)) {
         return refuse(at, "it is a bridge",
                       "name the devices behind it; bridges stay with the "
                       "hypervisor");
@@ -103,6 +101,9 @@ static bool is_used(const struct hardware *hardware, const struct pci_bar *bar)
 
 bool devices_used_by_host(const struct hardware *hardware, const struct pci_function *function)
 {
+    if (function->class_code >> 8 == CLASS_IOMMU) {
+        return true;
+    }
     for (uint32_t i = 0; i < PCI_BAR_COUNT; i++) {
         if (is_used(hardware, &function->bars[i])) {
             return true;
@@ -116,7 +117,7 @@ static bool check_users(const struct candidate *at)
     const struct hardware *hardware = at->work->hardware;
 
     if (devices_used_by_host(hardware, at->function)) {
-        return refuse(at, "the hypervisor itself uses it (its serial port, screen or timer)",
+        return refuse(at, "the hypervisor itself uses it (serial port, screen, timer or IOMMU)",
                       "choose another console with console = in [machine], or another device");
     }
     for (uint32_t i = 0; i < hardware->tied_count && i < HARDWARE_MAX_TIED; i++) {

@@ -65,7 +65,7 @@ static bool can_be_shut_up(const struct plan_work *work, const struct pci_functi
     if (devices_used_by_host(work->hardware, function)) {
         return false;
     }
-    for (uint32_t i = 0; i < PCI_BARS && pci_is_bridge(function); i++) {
+    for (uint32_t i = 0; i < PCI_BARS && pci_is_any_bridge(function); i++) {
         if (pci_bar_is_memory(&function->bars[i]) && function->bars[i].base != 0) {
             return false;
         }
@@ -90,8 +90,8 @@ static bool check_rest_of_group(const struct plan_work *work, const struct plan_
                  "guest %.*s wants %s, but nothing keeps it apart from %s, %s (isolation group "
                  "%u)",
                  GUEST_NAME(&work->config->guests[device->guest]), mine, its,
-                 pci_is_bridge(other) ? "a bridge with registers of its own"
-                                      : "which the hypervisor uses",
+                 pci_is_any_bridge(other) ? "a bridge with registers of its own"
+                                          : "which the hypervisor uses",
                  device->function.group);
         diag_hint(work->diag, "use another slot, or another device");
         return refuse_at(work, device->line);
@@ -122,6 +122,9 @@ bool plan_must_be_deaf(const struct plan *plan, const struct pci_function *funct
 {
     bool shared = false;
 
+    if (pci_is_any_bridge(function)) {
+        return false; /* groups_check() has seen that it has no registers */
+    }
     for (uint32_t i = 0; i < plan->device_count; i++) {
         if (plan->devices[i].function.address.raw == function->address.raw) {
             return false;

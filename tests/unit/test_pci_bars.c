@@ -116,6 +116,17 @@ static void test_nonsense(void **state)
     }
 }
 
+/* Off, its address means nothing. */
+static void test_rom_that_is_off(void **state)
+{
+    (void)state;
+    struct fake *f = plain();
+    fake_put(f, PCI_ROM_BAR, 4, 0xfeb80000);
+    fake_let_write(f, PCI_ROM_BAR, 4, 0xffff0001);
+    expect_bar(&size_it()->bars[PCI_ROM], PCI_BAR_32, 0, KIB(64));
+    assert_int_equal(inventory.warning_count, 0);
+}
+
 static void test_broken_rom(void **state)
 {
     (void)state;
@@ -221,11 +232,17 @@ static void test_msix_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),      cmocka_unit_test(test_without_address),
-        cmocka_unit_test(test_narrow_io),  cmocka_unit_test(test_narrow_64),
-        cmocka_unit_test(test_nonsense),   cmocka_unit_test(test_broken_rom),
-        cmocka_unit_test(test_bridges),    cmocka_unit_test(test_host_bridge_is_left_alone),
-        cmocka_unit_test(test_virtual),    cmocka_unit_test(test_virtual_nonsense),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_without_address),
+        cmocka_unit_test(test_narrow_io),
+        cmocka_unit_test(test_narrow_64),
+        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_rom_that_is_off),
+        cmocka_unit_test(test_broken_rom),
+        cmocka_unit_test(test_bridges),
+        cmocka_unit_test(test_host_bridge_is_left_alone),
+        cmocka_unit_test(test_virtual),
+        cmocka_unit_test(test_virtual_nonsense),
         cmocka_unit_test(test_msix_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

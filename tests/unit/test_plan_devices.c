@@ -176,8 +176,8 @@ static void test_physical_and_virtual(void **state)
 
 static void test_used_by_the_hypervisor(void **state)
 {
-    static const char said[] = "guest web wants 01:00.0, but the hypervisor itself uses it (its "
-                               "serial port, screen or timer)";
+    static const char said[] = "guest web wants 01:00.0, but the hypervisor itself uses it (serial "
+                               "port, screen, timer or IOMMU)";
     static const char hint[] =
         "choose another console with console = in [machine], or another device";
 
@@ -193,6 +193,12 @@ static void test_used_by_the_hypervisor(void **state)
     good();
     assert_true(hardware_own(&machine, 0xfcf1fff0, 8, false)); /* the end of the BAR */
     refused(0, said, hint);
+
+    start();
+    fake_put(card(1), PCI_REVISION, 4, 0x08060000); /* as AMD-Vi shows itself */
+    wish(0, "class:0806");
+    assert_false(plan_with_pci());
+    assert_string_equal(diag.message, said);
 }
 
 static void test_tied(void **state)
@@ -348,7 +354,7 @@ static void test_part_of_a_group(void **state)
     card(1);
     wish(0, "ahci");
     good();
-    assert_true(plan_must_be_deaf(&plan, found(0, 0x1f, 0)));
+    assert_false(plan_must_be_deaf(&plan, found(0, 0x1f, 0))); /* ISA: the serial port is behind */
     assert_true(plan_must_be_deaf(&plan, found(0, 0x1f, 3)));
     assert_false(plan_must_be_deaf(&plan, found(0, 0x1f, 2))); /* a guest's */
     assert_false(plan_must_be_deaf(&plan, found(1, 0, 0)));    /* another group */
@@ -368,6 +374,15 @@ static void test_rest_cannot_be_shut_up(void **state)
             "guest web wants 00:1f.2, but nothing keeps it apart from 00:1f.3, which the "
             "hypervisor uses (isolation group 0)",
             "use another slot, or another device");
+
+    start();
+    struct fake *isa = fake_add(0, 0x1f, 0, 0x80862918, 0x060100);
+    fake_multi(isa);
+    fake_bar(isa, BAR(0), 0xfe000000, KIB(4), 0);
+    fake_add(0, 0x1f, 2, 0x80862922, 0x010601);
+    wish(0, "ahci");
+    assert_false(plan_with_pci());
+    assert_non_null(strstr(diag.message, "apart from 00:1f.0, a bridge with registers"));
 
     start();
     struct fake *port = fake_port(0, 1, 1, 1, PCI_PORT_ROOT);

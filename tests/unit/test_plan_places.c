@@ -18,7 +18,7 @@ static void test_identity(void **state)
     struct fake *f = card(1);
     fake_bar(f, BAR(1), 0xc040, 32, PCI_BAR_IS_IO);
     fake_bar(f, BAR(2), 0x8000000000, GIB(16), WIDE);
-    fake_bar(f, PCI_ROM_BAR, 0xfc800000, KIB(64), 0);
+    fake_bar(f, PCI_ROM_BAR, 0xfc800000, KIB(64), 1);
     fake_let_write(f, PCI_ROM_BAR, 4, 0xffff0001);
     wish(0, "01:00.0");
     good();
@@ -174,7 +174,7 @@ static void test_too_many_ranges(void **state)
         for (uint32_t bar = 0; bar < PCI_BARS; bar++)
             fake_bar(f, BAR(bar), 0xe0000000 + (bus * 8 + bar) * KIB(64), KIB(64), 0);
         fake_msix(f, 3, 0x4000, 0x8000);
-        fake_bar(f, PCI_ROM_BAR, 0xe0000000 + (bus * 8 + 6) * KIB(64), KIB(64), 0);
+        fake_bar(f, PCI_ROM_BAR, 0xe0000000 + (bus * 8 + 6) * KIB(64), KIB(64), 1);
         fake_let_write(f, PCI_ROM_BAR, 4, 0xffff0001);
         snprintf(names[bus], sizeof(names[bus]), "8086:10d3#%u", bus);
         if (bus < 33)
