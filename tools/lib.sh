@@ -54,3 +54,47 @@ unpack_package() (
     dpkg-deb -f ./*.deb Version
     cd .. && rm -r .deb
 )
+
+# debian_kernel META: the current kernel package behind a package that always depends on it
+debian_kernel() {
+    apt-cache depends --important "$1" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p'
+}
+
+# The address of the Debian mirror that this machine itself uses, in whatever form it is written.
+mirror() {
+    release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+    apt-get indextargets --no-release-info --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' |
+        awk -v release="$release" '$1 == release && $2 == "main" { print $3; exit }'
+}
+
+# isolate_apt DIR TYPE SUITE [ARCHITECTURE]: give apt a state of its own from here on, with the
+# packages (TYPE deb) or sources (deb-src) of a Debian release, so that the machine's package lists
+# stay as they are.
+isolate_apt() {
+    address=$(mirror)
+    [ -n "$address" ] || return 1
+    architecture=${4:-$(dpkg --print-architecture)}
+    mkdir -p "$1/lists/partial" "$1/cache/archives/partial" "$1/sources"
+    cat >"$1/sources/debian.sources" <<END
+Types: $2
+URIs: $address
+Suites: $3
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+END
+    cat >"$1/apt.conf" <<END
+APT::Architecture "$architecture";
+APT::Architectures "$architecture";
+Dir::State "$1";
+Dir::State::status "/dev/null";
+Dir::Cache "$1/cache";
+Dir::Etc::SourceList "/dev/null";
+Dir::Etc::SourceParts "$1/sources";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+Acquire::Languages "none";
+APT::Sandbox::User "root";
+END
+    export APT_CONFIG="$1/apt.conf"
+    apt-get update -qq
+}

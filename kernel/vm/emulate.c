@@ -52,16 +52,23 @@ static bool translate(void *context, const struct insn_access *access, gpa_t *to
 
 static uint64_t read_memory(void *context, gpa_t at, unsigned size)
 {
-    struct guest *guest = ((struct emulation *)context)->vcpu->guest;
+    struct vcpu *vcpu = ((struct emulation *)context)->vcpu;
     uint64_t value = 0;
-    return gmem_read(guest, at, &value, size) ? value : device_read(guest, at, size);
+    if (gmem_read(vcpu->guest, at, &value, size))
+        return value;
+    return lapic_page_has(vcpu, at) ? lapic_page_read(vcpu, at, size)
+                                    : device_read(vcpu->guest, at, size);
 }
 
 static void write_memory(void *context, gpa_t at, unsigned size, uint64_t value)
 {
-    struct guest *guest = ((struct emulation *)context)->vcpu->guest;
-    if (!gmem_write(guest, at, &value, size))
-        device_write(guest, at, size, value);
+    struct vcpu *vcpu = ((struct emulation *)context)->vcpu;
+    if (gmem_write(vcpu->guest, at, &value, size))
+        return;
+    if (lapic_page_has(vcpu, at))
+        lapic_page_write(vcpu, at, size, value);
+    else
+        device_write(vcpu->guest, at, size, value);
 }
 
 static uint32_t read_port(void *context, uint16_t port, unsigned size)

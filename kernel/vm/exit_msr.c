@@ -3,6 +3,7 @@
 #include "arch/cpu.h"
 #include "arch/x86/cpu/tsc.h"
 #include "arch/x86/model/msr_policy.h"
+#include "arch/x86/regs/apic.h"
 #include "arch/x86/regs/exception.h"
 #include "arch/x86/regs/msr.h"
 #include "kernel/clock.h"
@@ -16,22 +17,17 @@
 typedef bool read_fn(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 typedef bool write_fn(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
-static bool is_bsp(const struct vcpu *vcpu)
-{
-    return vcpu->id == 0;
-}
-
 static bool apic_base_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
     (void)msr;
-    *value = apic_base_value(is_bsp(vcpu));
+    *value = lapic_base(vcpu);
     return true;
 }
 
-static bool apic_base_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+static bool apic_base_write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
     (void)msr;
-    return apic_base_check(value, is_bsp(vcpu));
+    return lapic_base_write(vcpu, value);
 }
 
 static bool misc_enable_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
@@ -184,7 +180,7 @@ struct msr_handler {
 
 /* A direction without a handler is one that the policy does not emulate. */
 static const struct msr_handler handlers[MSR_KIND_COUNT] = {
-    [MSR_KIND_APIC_BASE] = {apic_base_read, apic_base_write},
+    [MSR_KIND_APIC_BASE] = {apic_base_read, apic_base_write_msr},
     [MSR_KIND_MISC_ENABLE] = {misc_enable_read, NULL},
     [MSR_KIND_BIOS_SIGN_ID] = {bios_sign_id_read, NULL},
     [MSR_KIND_ARCH_CAP] = {arch_cap_read, NULL},
@@ -209,18 +205,52 @@ static bool is_emulated(uint8_t access)
     return access == MSR_EMULATE || access == MSR_NATIVE;
 }
 
+static inline bool read_by_rule(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    const struct msr_rule *rule = msr_rule_find(msr, rights.msr_features);
+    if (!rule)
+        return false;
+    if (rule->read == MSR_CONSTANT) {
+        *value = rule->constant;
+        return true;
+    }
+    return is_emulated(rule->read) && handlers[rule->kind].read &&
+           handlers[rule->kind].read(vcpu, msr, value);
+}
+
+static inline bool write_by_rule(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    const struct msr_rule *rule = msr_rule_find(msr, rights.msr_features);
+    if (!rule)
+        return false;
+    if (rule->write == MSR_IGNORE)
+        return true;
+    return is_emulated(rule->write) && handlers[rule->kind].write &&
+           handlers[rule->kind].write(vcpu, msr, value);
+}
+
+bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    return read_by_rule(vcpu, msr, value);
+}
+
+bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    return write_by_rule(vcpu, msr, value);
+}
+
+/* The x2APIC's exist in its mode alone. */
+static bool exists(const struct vcpu *vcpu, uint32_t msr)
+{
+    return msr - MSR_X2APIC_FIRST > MSR_X2APIC_LAST - MSR_X2APIC_FIRST || lapic_is_x2(vcpu);
+}
+
 struct verdict exit_msr_read(struct vcpu *vcpu, struct vm_exit *exit)
 {
     (void)exit;
     uint32_t msr = (uint32_t)vcpu->virt.gpr[GPR_RCX];
-    const struct msr_rule *rule = msr_rule_find(msr, rights.msr_features);
     uint64_t value = 0;
-    if (!rule)
-        return verdict_fault(EXC_GP, 0);
-    if (rule->read == MSR_CONSTANT)
-        value = rule->constant;
-    else if (!is_emulated(rule->read) || !handlers[rule->kind].read ||
-             !handlers[rule->kind].read(vcpu, msr, &value))
+    if (!exists(vcpu, msr) || !read_by_rule(vcpu, msr, &value))
         return verdict_fault(EXC_GP, 0);
     vcpu->virt.gpr[GPR_RAX] = (uint32_t)value;
     vcpu->virt.gpr[GPR_RDX] = value >> 32;
@@ -233,13 +263,7 @@ struct verdict exit_msr_write(struct vcpu *vcpu, struct vm_exit *exit)
     const uint64_t *gpr = vcpu->virt.gpr;
     uint32_t msr = (uint32_t)gpr[GPR_RCX];
     uint64_t value = gpr[GPR_RDX] << 32 | (uint32_t)gpr[GPR_RAX];
-    const struct msr_rule *rule = msr_rule_find(msr, rights.msr_features);
-    if (!rule)
-        return verdict_fault(EXC_GP, 0);
-    if (rule->write == MSR_IGNORE)
-        return verdict_skip();
-    if (!is_emulated(rule->write) || !handlers[rule->kind].write ||
-        !handlers[rule->kind].write(vcpu, msr, value))
+    if (!exists(vcpu, msr) || !write_by_rule(vcpu, msr, value))
         return verdict_fault(EXC_GP, 0);
     return verdict_skip();
 }

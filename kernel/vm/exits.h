@@ -43,6 +43,11 @@ enum stop_reason port_out(struct guest *guest, uint16_t port, int size, uint32_t
 uint64_t device_read(struct guest *guest, gpa_t at, unsigned size);
 void device_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value);
 
+/* An MSR as its rule has it (msr_policy.h), for RDMSR and WRMSR and for the local APIC's page.
+ * False: #GP. Of an MSR that is native: what the instruction would do. */
+bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+bool msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
 /* The vCPU gets an NMI as soon as it can take one. On its own processor. */
 void vcpu_nmi(struct vcpu *vcpu);
 

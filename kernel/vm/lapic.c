@@ -4,6 +4,7 @@
 #include "arch/cpu.h"
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/percpu.h"
+#include "arch/x86/model/apic_policy.h"
 #include "arch/x86/model/msr_policy.h"
 #include "arch/x86/regs/apic.h"
 #include "kernel/vm/exits.h"
@@ -17,12 +18,52 @@ static const uint32_t lvt_msrs[LAPIC_LVT_COUNT] = {
 
 enum { LINT0 = 3 }; /* its place there */
 
+void lapic_power_on(struct vlapic *lapic)
+{
+    atomic_store(&lapic->mode, APIC_MODE_XAPIC);
+    lapic_reset(lapic);
+}
+
 void lapic_reset(struct vlapic *lapic)
 {
     for (unsigned i = 0; i < LAPIC_LVT_COUNT; i++)
         lapic->lvt[i] = LVT_RESET;
     lapic->lvt[LINT0] = field_put(LVT_DELIVERY, APIC_EXTINT);
     lapic->icr = 0;
+    atomic_store(&lapic->ldr, 0);
+    atomic_store(&lapic->dfr, XAPIC_DFR_RESET);
+}
+
+static enum apic_mode mode_of(const struct vcpu *vcpu)
+{
+    return (enum apic_mode)atomic_load_explicit(&vcpu->lapic.mode, memory_order_relaxed);
+}
+
+bool lapic_is_x2(const struct vcpu *vcpu)
+{
+    return mode_of(vcpu) == APIC_MODE_X2APIC;
+}
+
+uint64_t lapic_base(const struct vcpu *vcpu)
+{
+    return apic_base_value(mode_of(vcpu), vcpu->id == 0);
+}
+
+bool lapic_base_write(struct vcpu *vcpu, uint64_t value)
+{
+    struct vlapic *lapic = &vcpu->lapic;
+    enum apic_mode mode = mode_of(vcpu), before = mode;
+    if (!apic_base_write(&mode, value, vcpu->id == 0))
+        return false;
+    if (mode == before)
+        return true;
+    atomic_store(&lapic->mode, mode);
+    lapic->icr &= UINT32_MAX; /* destinations have another form now */
+    if (mode == APIC_MODE_DISABLED) {
+        lapic_reset(lapic);
+        apic_reset();
+    }
+    return true;
 }
 
 bool lapic_takes_8259(const struct vlapic *lapic)
@@ -112,14 +153,27 @@ static bool ipi_deliver(struct vcpu *self, struct vcpu *to, const struct ipi *ip
     return started;
 }
 
+static struct apic_address address_of(const struct vcpu *vcpu)
+{
+    const struct vlapic *lapic = &vcpu->lapic;
+    return (struct apic_address){
+        .id = vcpu->id,
+        .mode = mode_of(vcpu),
+        .ldr = atomic_load_explicit(&lapic->ldr, memory_order_relaxed),
+        .dfr = atomic_load_explicit(&lapic->dfr, memory_order_relaxed),
+    };
+}
+
 void lapic_send(struct guest *guest, const struct ipi *ipi, struct vcpu *self)
 {
     struct ipi_range range = ipi_range(ipi, guest->vcpu_count);
     uint32_t self_id = self ? self->id : guest->vcpu_count;
-    for (uint32_t i = range.first; i < range.end; i++)
-        if (ipi_matches(ipi, i, self_id) && ipi_deliver(self, &guest->vcpus[i], ipi) &&
+    for (uint32_t i = range.first; i < range.end; i++) {
+        struct apic_address to = address_of(&guest->vcpus[i]);
+        if (ipi_matches(ipi, &to, self_id) && ipi_deliver(self, &guest->vcpus[i], ipi) &&
             ipi->delivery == APIC_LOWEST)
             break;
+    }
 }
 
 static bool icr_write(struct vcpu *vcpu, uint64_t value)

@@ -4,7 +4,7 @@
 #include "arch/cpu.h"
 #include "arch/x86/cpu/percpu.h"
 #include "arch/x86/cpu/tsc.h"
-#include "arch/x86/model/msr_policy.h"
+#include "arch/x86/model/apic_policy.h"
 #include "kernel/alarm.h"
 #include "kernel/clock.h"
 
@@ -35,10 +35,11 @@ static uint64_t tsc_at(const struct guest *guest, uint64_t ns)
 
 static void message_send(struct guest *guest, const struct vioapic_message *message)
 {
-    /* Destinations of an I/O APIC are 8 bits; logical ones lie in cluster 0 of the x2APIC's. */
+    /* An x2APIC takes its logical destinations for those of cluster 0. */
     struct ipi ipi = {
         .delivery = message->delivery == VIOAPIC_LOWEST_PRIORITY ? APIC_LOWEST : APIC_FIXED,
         .logical = message->logical,
+        .narrow = true,
         .destination = message->dest,
         .vector = message->vector,
     };

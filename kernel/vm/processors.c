@@ -48,6 +48,7 @@ void processors_prepare(struct guest *guest)
     for (uint32_t i = 0; i < guest->vcpu_count; i++) {
         struct vcpu *vcpu = &guest->vcpus[i];
         memset(&vcpu->stats, 0, sizeof(vcpu->stats));
+        lapic_power_on(&vcpu->lapic);
         atomic_store(&vcpu->mail, 0);
         atomic_store(&vcpu->state, VCPU_WAITING);
     }

@@ -26,6 +26,8 @@ org 0x100000
 %define ROUNDS        101
 
 %define MSR_PLATFORM_ID 0x17
+%define MSR_APIC_BASE   0x1b
+%define APIC_BASE_EXTD  (1 << 10)
 %define MSR_MISC_ENABLE 0x1a0
 %define MSR_X2APIC_ID   0x802
 %define MSR_X2APIC_ICR  0x830
@@ -97,6 +99,10 @@ start:
     mov rax, cr4
     or rax, CR4_OSXSAVE                 ; for XSETBV
     mov cr4, rax
+    mov ecx, MSR_APIC_BASE
+    rdmsr
+    or eax, APIC_BASE_EXTD              ; x2APIC mode
+    wrmsr
     mov rbp, kinds
 .kind:
     mov rdi, samples

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "arch/x86/model/msr_policy.h"
+#include "arch/x86/regs/apic.h"
 #include "arch/x86/regs/cpuid.h"
 #include "arch/x86/regs/msr.h"
 #include "kernel/lib/types.h"
@@ -240,13 +241,6 @@ static void values(void **state)
 static void write_checks(void **state)
 {
     (void)state;
-    assert_int_equal(apic_base_value(true), 0xfee00d00);
-    assert_true(apic_base_check(0xfee00d00, true));
-    assert_true(apic_base_check(0xfee00c00, false));
-    assert_false(apic_base_check(0xfee00c00, true));
-    assert_false(apic_base_check(0xfee00900, true));
-    assert_false(apic_base_check(0xfed00d00, true));
-    assert_false(apic_base_check(0, false));
     static const uint64_t good_mtrr[] = {0, 0x806, 0xc06, 0x801, 0x804, 0x805};
     static const uint64_t bad_mtrr[] = {2, 3, 7, 0x807, 0x1006, 0x906, BIT(32)};
     for (unsigned i = 0; i < ARRAY_COUNT(good_mtrr); i++)
@@ -260,166 +254,6 @@ static void write_checks(void **state)
     assert_false(debugctl_check(0x40));
 }
 
-static void logical_ids(void **state)
-{
-    (void)state;
-    assert_int_equal(x2apic_ldr(0), 0x00000001);
-    assert_int_equal(x2apic_ldr(5), 0x00000020);
-    assert_int_equal(x2apic_ldr(15), 0x00008000);
-    assert_int_equal(x2apic_ldr(16), 0x00010001);
-    assert_int_equal(x2apic_ldr(0x123), 0x00120008);
-}
-
-#define TO(id) ((uint64_t)(id) << 32)
-
-static void interrupt_commands(void **state)
-{
-    (void)state;
-    static const struct {
-        uint64_t value;
-        bool ok, drop;
-        enum apic_delivery delivery;
-        enum apic_shorthand shorthand;
-        bool logical;
-        uint32_t destination;
-        uint8_t vector;
-    } cases[] = {
-        {TO(3) | 0xfd, true, false, APIC_FIXED, APIC_TO_DESTINATION, false, 3, 0xfd},
-        {TO(3) | 0x40fd, true, false, APIC_FIXED, APIC_TO_DESTINATION, false, 3, 0xfd},
-        {TO(3) | 0x10fd, true, false, APIC_FIXED, APIC_TO_DESTINATION, false, 3, 0xfd},
-        {TO(0x20001) | 0x8f0, true, false, APIC_FIXED, APIC_TO_DESTINATION, true, 0x20001, 0xf0},
-        {0x40030, true, false, APIC_FIXED, APIC_TO_SELF, false, 0, 0x30},
-        {0x80030, true, false, APIC_FIXED, APIC_TO_ALL, false, 0, 0x30},
-        {0xc0030, true, false, APIC_FIXED, APIC_TO_OTHERS, false, 0, 0x30},
-        {TO(1) | 0x0f, true, true, APIC_FIXED, APIC_TO_DESTINATION, false, 1, 0x0f},
-        {0x40130, true, true, APIC_LOWEST, APIC_TO_SELF, false, 0, 0x30},
-        {0x80130, true, true, APIC_LOWEST, APIC_TO_ALL, false, 0, 0x30},
-        {0xc0130, true, false, APIC_LOWEST, APIC_TO_OTHERS, false, 0, 0x30},
-        {TO(1) | 0x10f, true, true, APIC_LOWEST, APIC_TO_DESTINATION, false, 1, 0x0f},
-        {TO(1) | 0x130, true, false, APIC_LOWEST, APIC_TO_DESTINATION, false, 1, 0x30},
-        {TO(1) | 0x200, true, true, APIC_SMI, APIC_TO_DESTINATION, false, 1, 0},
-        {TO(1) | 0x300, true, true, APIC_RESERVED_3, APIC_TO_DESTINATION, false, 1, 0},
-        {TO(1) | 0x400, true, false, APIC_NMI, APIC_TO_DESTINATION, false, 1, 0},
-        {0xc0400, true, false, APIC_NMI, APIC_TO_OTHERS, false, 0, 0},
-        {0x40400, true, true, APIC_NMI, APIC_TO_SELF, false, 0, 0},
-        {0x80400, true, true, APIC_NMI, APIC_TO_ALL, false, 0, 0},
-        {TO(1) | 0x4500, true, false, APIC_INIT, APIC_TO_DESTINATION, false, 1, 0},
-        {TO(1) | 0xc500, true, false, APIC_INIT, APIC_TO_DESTINATION, false, 1, 0},
-        {TO(1) | 0x8500, true, true, APIC_INIT, APIC_TO_DESTINATION, false, 1, 0},
-        {0x84500, true, true, APIC_INIT, APIC_TO_ALL, false, 0, 0},
-        {TO(1) | 0x69a, true, false, APIC_STARTUP, APIC_TO_DESTINATION, false, 1, 0x9a},
-        {0x4069a, true, true, APIC_STARTUP, APIC_TO_SELF, false, 0, 0x9a},
-        {TO(1) | 0x700, true, true, APIC_EXTINT, APIC_TO_DESTINATION, false, 1, 0},
-        {TO(1) | 0x2030, false, false, APIC_FIXED, APIC_TO_DESTINATION, false, 0, 0},
-        {TO(1) | 0x10030, false, false, APIC_FIXED, APIC_TO_DESTINATION, false, 0, 0},
-        {TO(1) | 0x100030, false, false, APIC_FIXED, APIC_TO_DESTINATION, false, 0, 0},
-        {TO(1) | 0x80000030, false, false, APIC_FIXED, APIC_TO_DESTINATION, false, 0, 0},
-    };
-    for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
-        struct ipi ipi;
-        assert_int_equal(icr_decode(cases[i].value, &ipi), cases[i].ok);
-        if (!cases[i].ok)
-            continue;
-        assert_int_equal(ipi.drop, cases[i].drop);
-        assert_int_equal(ipi.delivery, cases[i].delivery);
-        assert_int_equal(ipi.shorthand, cases[i].shorthand);
-        assert_int_equal(ipi.logical, cases[i].logical);
-        assert_int_equal(ipi.destination, cases[i].destination);
-        assert_int_equal(ipi.vector, cases[i].vector);
-    }
-}
-
-static void destinations(void **state)
-{
-    (void)state;
-    static const struct {
-        uint64_t value;
-        uint32_t members; /* bit n: vCPU n of 20, sent by vCPU 2 */
-    } cases[] = {
-        {TO(3) | 0x30, 1u << 3},
-        {TO(19) | 0x30, 1u << 19},
-        {TO(20) | 0x30, 0},
-        {TO(0xffffffff) | 0x30, 0xfffff},
-        {TO(0xffffffff) | 0x830, 0xfffff},
-        {TO(0x0000000a) | 0x830, 1u << 1 | 1u << 3},
-        {TO(0x0000ffff) | 0x830, 0xffff},
-        {TO(0x0001000f) | 0x830, 0xf0000},
-        {TO(0x00020001) | 0x830, 0},
-        {0x40030, 1u << 2},
-        {0x80030, 0xfffff},
-        {0xc0030, 0xfffff & ~(1u << 2)},
-    };
-    for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
-        struct ipi ipi;
-        uint32_t members = 0;
-        assert_true(icr_decode(cases[i].value, &ipi));
-        for (uint32_t id = 0; id < 20; id++)
-            if (ipi_matches(&ipi, id, 2))
-                members |= 1u << id;
-        assert_int_equal(members, cases[i].members);
-    }
-}
-
-/* Every destination, to guests of every size: the range leaves out nobody. */
-static void destination_ranges(void **state)
-{
-    (void)state;
-    static const uint32_t more[] = {0xffff, 0x10000, 0x1ffff, 0x400001, 0xffff0001, UINT32_MAX - 1};
-    static const uint32_t counts[] = {1, 2, 3, 15, 16, 17, 40, 1024};
-    for (uint64_t shape = 0; shape < 8; shape++)
-        for (uint32_t i = 0; i < 0x120 + ARRAY_COUNT(more); i++)
-            for (unsigned n = 0; n < ARRAY_COUNT(counts); n++) {
-                uint32_t to = i < 0x100 ? i : i < 0x120 ? (i & 31) << 16 | 0x8421 : more[i - 0x120];
-                struct ipi ipi;
-                assert_true(
-                    icr_decode(TO(to) | (shape & 3) << 18 | (shape >> 2) << 11 | 0x30, &ipi));
-                struct ipi_range range = ipi_range(&ipi, counts[n]);
-                assert_true(range.first <= range.end && range.end <= counts[n]);
-                for (uint32_t id = 0; id < counts[n]; id++)
-                    if (id < range.first || id >= range.end)
-                        assert_false(ipi_matches(&ipi, id, 0));
-            }
-    struct ipi ipi;
-    assert_true(icr_decode(TO(0x20003) | 0x830, &ipi));
-    assert_int_equal(ipi_range(&ipi, 1024).first, 32);
-    assert_int_equal(ipi_range(&ipi, 1024).end, 48);
-    assert_int_equal(ipi_range(&ipi, 40).end, 40);
-    assert_true(icr_decode(TO(700) | 0x30, &ipi));
-    assert_int_equal(ipi_range(&ipi, 1024).first, 700);
-    assert_int_equal(ipi_range(&ipi, 1024).end, 701);
-}
-
-static void local_vector_table(void **state)
-{
-    (void)state;
-    static const struct {
-        uint32_t msr;
-        uint64_t value;
-        bool ok;
-        uint32_t shadow, real;
-    } cases[] = {
-        {MSR_X2APIC_LVT_ERROR, 0xfe, true, 0xfe, 0xfe},
-        {MSR_X2APIC_LVT_ERROR, 0x110fe, true, 0x100fe, 0x100fe},
-        {MSR_X2APIC_LVT_ERROR, 0x4fe, false, 0, 0},
-        {MSR_X2APIC_LVT_LINT0, 0x700, true, 0x700, LVT_MASKED},
-        {MSR_X2APIC_LVT_LINT0, 0x10700, true, 0x10700, LVT_MASKED},
-        {MSR_X2APIC_LVT_LINT1, 0x400, true, 0x400, LVT_MASKED},
-        {MSR_X2APIC_LVT_LINT1, 0xf431, true, 0xa431, LVT_MASKED},
-        {MSR_X2APIC_LVT_PERF, 0x400, true, 0x400, LVT_MASKED},
-        {MSR_X2APIC_LVT_PERF, 0x8400, false, 0, 0},
-        {MSR_X2APIC_LVT_THERMAL, 0x200, true, 0x200, LVT_MASKED},
-        {MSR_X2APIC_LVT_CMCI, 0x500, true, 0x500, LVT_MASKED},
-        {MSR_X2APIC_LVT_LINT0, 0x20000, false, 0, 0},
-        {MSR_X2APIC_LVT_LINT0, BIT(32), false, 0, 0},
-    };
-    for (unsigned i = 0; i < ARRAY_COUNT(cases); i++) {
-        uint32_t shadow = 0, real = 0;
-        assert_int_equal(lvt_write(cases[i].msr, cases[i].value, &shadow, &real), cases[i].ok);
-        assert_int_equal(shadow, cases[i].shadow);
-        assert_int_equal(real, cases[i].real);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,11 +264,6 @@ int main(void)
         cmocka_unit_test(features_follow_cpuid),
         cmocka_unit_test(values),
         cmocka_unit_test(write_checks),
-        cmocka_unit_test(logical_ids),
-        cmocka_unit_test(interrupt_commands),
-        cmocka_unit_test(destinations),
-        cmocka_unit_test(destination_ranges),
-        cmocka_unit_test(local_vector_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,16 +29,12 @@ void cpu_take_interrupts(void);
 /* xAPIC mode: the registers in memory. NULL in x2APIC mode. The drain handler looks here, too. */
 volatile uint32_t *apic_registers;
 
-#define XAPIC_BASE        UINT64_C(0xfee00000) /* where each processor has its own: see apic_enable() */
-#define XAPIC_STEP        4                    /* words from one register to the next */
-#define XAPIC_DESTINATION BITS(31, 24)
-#define XAPIC_BUSY        BIT(12)
-#define XAPIC_ICR_HIGH    0x831u /* as if it were an x2APIC register */
-#define XAPIC_BUSY_READS  1000000
+#define XAPIC_BASE       UINT64_C(0xfee00000) /* where each processor has its own: see apic_enable() */
+#define XAPIC_BUSY_READS 1000000
 
 static volatile uint32_t *xapic(uint32_t msr)
 {
-    return apic_registers + (msr - MSR_X2APIC_FIRST) * XAPIC_STEP;
+    return apic_registers + (msr - MSR_X2APIC_FIRST) * (XAPIC_STEP / sizeof(uint32_t));
 }
 
 uint32_t apic_read(uint32_t msr)
@@ -49,7 +45,7 @@ uint32_t apic_read(uint32_t msr)
 /* The command register of an xAPIC takes the next command when the last one is on its way. */
 static void xapic_wait(void)
 {
-    for (unsigned i = 0; i < XAPIC_BUSY_READS && (*xapic(MSR_X2APIC_ICR) & XAPIC_BUSY); i++)
+    for (unsigned i = 0; i < XAPIC_BUSY_READS && (*xapic(MSR_X2APIC_ICR) & ICR_BUSY); i++)
         cpu_pause();
 }
 

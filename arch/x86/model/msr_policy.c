@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "arch/x86/model/msr_policy.h"
 
+#include "arch/x86/regs/apic.h"
 #include "arch/x86/regs/cpuid.h"
 #include "arch/x86/regs/msr.h"
 #include "kernel/lib/mem.h"
@@ -210,32 +211,6 @@ bool pat_check(uint64_t value)
     return true;
 }
 
-bool apic_value_check(uint32_t msr, uint64_t value, bool deadline)
-{
-    /* Registers that are not here take any 32 bits. */
-    static const struct {
-        uint32_t msr;
-        uint32_t valid;
-    } masks[] = {
-        {MSR_X2APIC_TPR, 0xff},
-        {MSR_X2APIC_EOI, 0},
-        {MSR_X2APIC_SVR, (uint32_t)(APIC_SVR_VECTOR | APIC_SVR_ENABLE)},
-        {MSR_X2APIC_ESR, 0},
-        {MSR_X2APIC_TIMER_DIV, 0xb},
-        {MSR_X2APIC_SELF_IPI, 0xff},
-    };
-    uint64_t valid = UINT32_MAX;
-    if (msr == MSR_X2APIC_LVT_TIMER) {
-        valid = LVT_VECTOR | LVT_STATUS | LVT_MASKED | LVT_TIMER_MODE;
-        if (field_get(LVT_TIMER_MODE, value) > (deadline ? LVT_TIMER_TSC : LVT_TIMER_PERIOD))
-            return false; /* one mode is reserved in any case */
-    }
-    for (unsigned i = 0; i < sizeof(masks) / sizeof(masks[0]); i++)
-        if (masks[i].msr == msr)
-            valid = masks[i].valid;
-    return (value & ~valid) == 0;
-}
-
 /* Left out: statements about TSX, and each bit that announces a further MSR. */
 uint64_t msr_arch_capabilities(uint64_t host)
 {
@@ -255,16 +230,6 @@ uint64_t msr_misc_enable(const struct cpuid_table *table, uint64_t host)
     return value;
 }
 
-uint64_t apic_base_value(bool bsp)
-{
-    return APIC_BASE_RESET | APIC_BASE_EN | APIC_BASE_EXTD | (bsp ? APIC_BASE_BSP : 0);
-}
-
-bool apic_base_check(uint64_t value, bool bsp)
-{
-    return value == apic_base_value(bsp);
-}
-
 bool mtrr_def_check(uint64_t value)
 {
     uint64_t type = field_get(MTRR_DEF_TYPE, value);
@@ -277,103 +242,4 @@ bool mtrr_def_check(uint64_t value)
 bool debugctl_check(uint64_t value)
 {
     return (value & ~DEBUGCTL_BTF) == 0;
-}
-
-uint32_t x2apic_ldr(uint32_t id)
-{
-    return (id >> 4) << 16 | UINT32_C(1) << (id & 15);
-}
-
-/* Bit 12, "busy" in xAPIC mode, is tolerated. */
-#define ICR_BUSY BIT(12)
-#define ICR_VALID                                                                                  \
-    (ICR_VECTOR | ICR_DELIVERY | ICR_LOGICAL | ICR_BUSY | ICR_ASSERT | ICR_LEVEL | ICR_SHORTHAND | \
-     ICR_DESTINATION)
-
-static bool ipi_without_effect(const struct ipi *ipi, uint64_t value)
-{
-    bool to_self = ipi->shorthand == APIC_TO_SELF || ipi->shorthand == APIC_TO_ALL;
-    bool deassert = (value & ICR_LEVEL) != 0 && (value & ICR_ASSERT) == 0;
-    switch (ipi->delivery) {
-    case APIC_FIXED:
-        return ipi->vector < 16;
-    case APIC_LOWEST:
-        return ipi->vector < 16 || to_self;
-    case APIC_NMI:
-    case APIC_STARTUP:
-        return to_self;
-    case APIC_INIT:
-        return to_self || deassert;
-    case APIC_SMI:
-    case APIC_RESERVED_3:
-    case APIC_EXTINT:
-        return true;
-    }
-    return true;
-}
-
-bool icr_decode(uint64_t value, struct ipi *out)
-{
-    if ((value & ~ICR_VALID) != 0)
-        return false;
-    *out = (struct ipi){
-        .delivery = (enum apic_delivery)field_get(ICR_DELIVERY, value),
-        .shorthand = (enum apic_shorthand)field_get(ICR_SHORTHAND, value),
-        .logical = (value & ICR_LOGICAL) != 0,
-        .destination = (uint32_t)field_get(ICR_DESTINATION, value),
-        .vector = (uint8_t)field_get(ICR_VECTOR, value),
-    };
-    out->drop = ipi_without_effect(out, value);
-    return true;
-}
-
-bool ipi_matches(const struct ipi *ipi, uint32_t id, uint32_t self)
-{
-    switch (ipi->shorthand) {
-    case APIC_TO_SELF:
-        return id == self;
-    case APIC_TO_ALL:
-        return true;
-    case APIC_TO_OTHERS:
-        return id != self;
-    case APIC_TO_DESTINATION:
-        break;
-    }
-    if (ipi->destination == APIC_BROADCAST)
-        return true;
-    if (!ipi->logical)
-        return ipi->destination == id;
-    uint32_t ldr = x2apic_ldr(id);
-    return ipi->destination >> 16 == ldr >> 16 && (ipi->destination & ldr & 0xffff) != 0;
-}
-
-#define CLUSTER_IDS 16
-
-struct ipi_range ipi_range(const struct ipi *ipi, uint32_t count)
-{
-    if (ipi->shorthand != APIC_TO_DESTINATION || ipi->destination == APIC_BROADCAST)
-        return (struct ipi_range){0, count};
-    uint32_t first = ipi->destination, size = 1;
-    if (ipi->logical) {
-        first = (ipi->destination >> 16) * CLUSTER_IDS;
-        size = CLUSTER_IDS;
-    }
-    if (first >= count)
-        return (struct ipi_range){count, count};
-    return (struct ipi_range){first, count - first < size ? count : first + size};
-}
-
-bool lvt_write(uint32_t msr, uint64_t value, uint32_t *shadow, uint32_t *real)
-{
-    uint64_t valid = LVT_VECTOR | LVT_STATUS | LVT_MASKED;
-    bool error = msr == MSR_X2APIC_LVT_ERROR;
-    if (!error)
-        valid |= LVT_DELIVERY;
-    if (msr == MSR_X2APIC_LVT_LINT0 || msr == MSR_X2APIC_LVT_LINT1)
-        valid |= LVT_POLARITY | LVT_REMOTE_IRR | LVT_LEVEL;
-    if ((value & ~valid) != 0)
-        return false;
-    *shadow = (uint32_t)(value & ~(LVT_STATUS | LVT_REMOTE_IRR));
-    *real = error ? *shadow : (uint32_t)LVT_RESET;
-    return true;
 }

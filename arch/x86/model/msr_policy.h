@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which MSRs a guest may touch, and how: one sorted table, default deny (#GP). The bitmap and the
- * exit path both come from it.
+ * exit path both come from it. What the local APIC's registers may hold is in apic_policy.h.
  */
 #ifndef BULKHEAD_ARCH_X86_MODEL_MSR_POLICY_H
 #define BULKHEAD_ARCH_X86_MODEL_MSR_POLICY_H
 
 #include "arch/x86/model/cpuid_policy.h"
-#include "arch/x86/regs/apic.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,7 +21,7 @@ enum msr_access {
 /* What an emulated MSR is. kernel/vm has one handler for each. */
 enum msr_kind {
     MSR_KIND_NONE,
-    MSR_KIND_APIC_BASE,     /* apic_base_check() */
+    MSR_KIND_APIC_BASE,     /* apic_policy.h, like all that follow with X2APIC: apic_base_write() */
     MSR_KIND_MISC_ENABLE,   /* read: msr_misc_enable() of the CPUID table */
     MSR_KIND_BIOS_SIGN_ID,  /* read: the host's microcode revision */
     MSR_KIND_ARCH_CAP,      /* read: msr_arch_capabilities() of the host's value */
@@ -99,60 +98,9 @@ uint64_t msr_misc_enable(const struct cpuid_table *table, uint64_t host);
 
 /* ---- write checks: false is #GP ---- */
 
-/* Only what it is already (enabled, x2APIC mode, default address) may be written. */
-bool apic_base_check(uint64_t value, bool bsp);
-uint64_t apic_base_value(bool bsp);
-
 bool mtrr_def_check(uint64_t value);
 bool pat_check(uint64_t value);
 
-/*
- * A write to a register of the local APIC that is not native, x2APIC rules. `deadline`: the timer
- * has its TSC-deadline mode.
- */
-bool apic_value_check(uint32_t msr, uint64_t value, bool deadline);
-
 bool debugctl_check(uint64_t value);
-
-/* ---- local APIC ---- */
-
-/* Logical destination register of an x2APIC id. SDM Vol. 3A "Logical Destination Mode in x2APIC".
- */
-uint32_t x2apic_ldr(uint32_t id);
-
-/* An interrupt command of a guest, decoded: to whom, and what. Ids are the guest's. */
-struct ipi {
-    enum apic_delivery delivery;   /* FIXED, LOWEST, NMI, INIT, STARTUP */
-    enum apic_shorthand shorthand; /* when not TO_DESTINATION the next two mean nothing */
-    bool logical;
-    uint32_t destination;
-    uint8_t vector;
-    bool drop; /* valid, but has no effect: INIT level de-assert, illegal vector, SMI, ... */
-};
-
-/*
- * False: reserved bits, #GP. SMI, remote read, and shorthands that hardware does not allow with the
- * delivery mode come back with `drop`.
- */
-bool icr_decode(uint64_t value, struct ipi *out);
-
-/* Is x2APIC id `id` addressed by `ipi` sent by `self`? */
-bool ipi_matches(const struct ipi *ipi, uint32_t id, uint32_t self);
-
-/* Of the ids below `count`, those outside this range are not addressed: a large guest is not looked
- * through for each IPI. */
-struct ipi_range {
-    uint32_t first, end;
-};
-struct ipi_range ipi_range(const struct ipi *ipi, uint32_t count);
-
-/*
- * A write to an LVT entry that exits (CMCI, THERMAL, PERF, LINT0, LINT1, ERROR). False: reserved
- * bits, #GP. *shadow is what the guest reads back, whatever its delivery mode. *real belongs into
- * the hardware's entry: for ERROR what the guest wrote; for the others "masked", since neither the
- * pins nor the processor's thermal, machine-check and performance events belong to a guest, so the
- * caller masks those once when it takes the processor and then never touches them.
- */
-bool lvt_write(uint32_t msr, uint64_t value, uint32_t *shadow, uint32_t *real);
 
 #endif

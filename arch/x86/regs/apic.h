@@ -34,6 +34,17 @@
 #define MSR_X2APIC_TIMER_DIV   0x83eu
 #define MSR_X2APIC_SELF_IPI    0x83fu
 
+/* Registers of an xAPIC alone, numbered as if they had MSRs; ICR is its low half there. */
+#define XAPIC_DFR      0x80eu
+#define XAPIC_ICR_HIGH 0x831u
+
+#define XAPIC_STEP        16           /* bytes from one register to the next */
+#define XAPIC_DESTINATION BITS(31, 24) /* in ICR_HIGH; and where LDR and ID have theirs */
+#define XAPIC_BROADCAST   0xffu
+#define XAPIC_DFR_MODEL   BITS(31, 28) /* the other bits are 1 */
+#define XAPIC_DFR_CLUSTER 0u
+#define XAPIC_DFR_RESET   0xffffffffu /* flat */
+
 #define APIC_VERSION_NUMBER  BITS(7, 0)
 #define APIC_VERSION_MAX_LVT BITS(23, 16)
 
@@ -58,6 +69,7 @@
 #define ICR_VECTOR      BITS(7, 0)
 #define ICR_DELIVERY    BITS(10, 8) /* enum apic_delivery */
 #define ICR_LOGICAL     BIT(11)
+#define ICR_BUSY        BIT(12) /* in xAPIC mode; read only */
 #define ICR_ASSERT      BIT(14)
 #define ICR_LEVEL       BIT(15)
 #define ICR_SHORTHAND   BITS(19, 18) /* enum apic_shorthand */

@@ -8,18 +8,19 @@
 
 #define TSC_PER_MS_GUESS 1000000 /* when CPUID does not tell */
 
-bool apic_init(void)
+bool apic_to_x2(void)
 {
     struct trap trap;
     uint64_t base;
-    if ((cpuid(CPUID_FEATURES, 0).ecx & CPUID_1_ECX_X2APIC) == 0)
-        return false;
-    if (!probe_rdmsr(MSR_IA32_APIC_BASE, &base, &trap))
-        return false;
-    if ((base & APIC_BASE_EXTD) == 0 &&
-        !probe_wrmsr(MSR_IA32_APIC_BASE, base | APIC_BASE_EN | APIC_BASE_EXTD, &trap))
-        return false;
-    return probe_wrmsr(MSR_X2APIC_SVR, APIC_SVR_ENABLE | VECTOR_SPURIOUS, &trap) &&
+    return (cpuid(CPUID_FEATURES, 0).ecx & CPUID_1_ECX_X2APIC) != 0 &&
+           probe_rdmsr(MSR_IA32_APIC_BASE, &base, &trap) &&
+           probe_wrmsr(MSR_IA32_APIC_BASE, base | APIC_BASE_EN | APIC_BASE_EXTD, &trap);
+}
+
+bool apic_init(void)
+{
+    struct trap trap;
+    return apic_to_x2() && probe_wrmsr(MSR_X2APIC_SVR, APIC_SVR_ENABLE | VECTOR_SPURIOUS, &trap) &&
            probe_wrmsr(MSR_X2APIC_TPR, 0, &trap) &&
            probe_wrmsr(MSR_X2APIC_LVT_TIMER, LVT_MASKED, &trap);
 }

@@ -206,7 +206,7 @@ static void write_invalid(struct report *report)
             must_refuse(report, MSR_IA32_PAT,
                         (PAT_RESET & ~(UINT64_C(0xff) << 8 * entry)) | (uint64_t)bad_types[i]
                                                                            << 8 * entry);
-    for (unsigned bit = 0; bit < 64; bit++)
+    for (unsigned bit = 0; bit < 64; bit++) /* without EN and EXTD together none is a mode */
         must_refuse(report, MSR_IA32_APIC_BASE, rdmsr(MSR_IA32_APIC_BASE) ^ UINT64_C(1) << bit);
     static const uint32_t addresses[] = {MSR_IA32_LSTAR,          MSR_IA32_CSTAR,
                                          MSR_IA32_FS_BASE,        MSR_IA32_GS_BASE,

@@ -153,6 +153,9 @@ static void apic_registers(struct report *report)
 {
     struct trap trap;
     uint64_t value;
+    expect(report, rdmsr(MSR_IA32_APIC_BASE) == (APIC_BASE_RESET | APIC_BASE_EN | APIC_BASE_BSP),
+           "IA32_APIC_BASE is %lx", rdmsr(MSR_IA32_APIC_BASE));
+    expect(report, apic_to_x2(), "there is no x2APIC");
     for (uint32_t i = 0; i < APIC_BITMAP_MSRS; i++)
         if (probe_rdmsr(MSR_X2APIC_ISR0 + i, &value, &trap))
             expect(report, value == 0, "local APIC register %x holds %lx", MSR_X2APIC_ISR0 + i,

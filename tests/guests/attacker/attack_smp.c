@@ -81,6 +81,7 @@ static void spin(void)
 void second_main(void)
 {
     idt_install();
+    wrmsr(MSR_IA32_APIC_BASE, rdmsr(MSR_IA32_APIC_BASE) | APIC_BASE_EXTD);
     wrmsr(MSR_X2APIC_SVR, APIC_SVR_ENABLE | VECTOR_SPURIOUS);
     second_lives++;
     for (;;) {

@@ -35,6 +35,7 @@ static const struct attack {
     {"xcr0", attack_xcr0, false},
     {"modes", attack_modes, false},
     {"ipi_storm", attack_ipi, true},
+    {"xapic", attack_xapic, true},
     {"processors", attack_smp, true},
     {"timer", attack_timer, true},
     {"floods", attack_floods, true},
