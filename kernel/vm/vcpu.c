@@ -3,6 +3,7 @@
 #include "arch/cpu.h"
 #include "arch/x86/cpu/percpu.h"
 #include "arch/x86/cpu/smp.h"
+#include "arch/x86/regs/apic.h"
 #include "arch/x86/regs/exception.h"
 #include "kernel/acpi/guest.h"
 #include "kernel/alarm.h"
@@ -254,11 +255,22 @@ static __attribute__((noinline)) void intr_offer(struct vcpu *vcpu)
     }
 }
 
-static enum stat_kind stat_of(const struct vm_exit *exit)
+/* Ports and MSRs of devices that are counted for themselves. Reading an MSR does not change RCX. */
+static enum stat_kind stat_finer(const struct vcpu *vcpu, const struct vm_exit *exit,
+                                 enum stat_kind stat)
 {
-    if (exit->kind == EXIT_IO && (exit->io.port & ~7u) == GUEST_COM1)
-        return STAT_CONSOLE;
-    return exit_rules[exit->kind].stat;
+    if (stat == STAT_IO)
+        return (exit->io.port & ~7u) == GUEST_COM1 ? STAT_CONSOLE : STAT_IO;
+    uint32_t msr = (uint32_t)vcpu->virt.gpr[GPR_RCX];
+    if (msr == MSR_X2APIC_ICR)
+        return STAT_IPI;
+    return msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST ? STAT_APIC : stat;
+}
+
+static enum stat_kind stat_of(const struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    enum stat_kind stat = exit_rules[exit->kind].stat;
+    return stat == STAT_IO || stat == STAT_MSR ? stat_finer(vcpu, exit, stat) : stat;
 }
 
 enum stop_reason vcpu_run(struct vcpu *vcpu)
@@ -274,7 +286,7 @@ enum stop_reason vcpu_run(struct vcpu *vcpu)
         enum stop_reason stop = verdict_apply(vcpu, &exit, verdict);
         if (vcpu->intr_pending)
             intr_offer(vcpu);
-        stats_count(&vcpu->stats, stat_of(&exit), cpu_rdtsc() - left);
+        stats_count(&vcpu->stats, stat_of(vcpu, &exit), cpu_rdtsc() - left);
         if (stop != STOP_NONE) {
             if (stop != STOP_INIT && guest_stop(vcpu, stop))
                 crash_report(vcpu, &exit, stop);

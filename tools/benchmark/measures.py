@@ -42,8 +42,8 @@ COST_LIMITS = {
 COST_COMPARISON = {"cpuid_0": "KVM 1,080"}
 
 # Which of them the statistics count as what; the UART's are mixed with the printing.
-COSTS_KIND = {"cpuid": "cpuid_", "msr": ("rdmsr_", "wrmsr_"), "io": ("in_", "out_"),
-              "ept": "read_ioapic", "xsetbv": "xsetbv"}
+COSTS_KIND = {"cpuid": "cpuid_", "msr": ("rdmsr_constant", "rdmsr_misc"), "apic": "rdmsr_x2apic",
+              "ipi": "wrmsr_icr", "io": ("in_", "out_"), "ept": "read_ioapic", "xsetbv": "xsetbv"}
 
 
 @dataclass
