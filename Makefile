@@ -320,7 +320,7 @@ check: all
 	@tools/check-layers --objects $(BUILD)/kernel
 	@tools/check-style
 
-bench: all fetch
+bench: all guests fetch
 	@tools/bench
 
 coverage: fetch

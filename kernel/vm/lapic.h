@@ -25,6 +25,8 @@ void lapic_reset(struct vlapic *lapic);
  */
 bool lapic_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool lapic_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+/* MSR_X2APIC_ICR, likewise. */
+bool lapic_icr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
 /* The same for registers that go straight to the machine's APIC. */
 bool lapic_forward_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
