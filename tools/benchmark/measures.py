@@ -256,7 +256,7 @@ def smp(boots, costs):
 
 
 SCALE_COUNTS = (1, 2, 4, 8, 12)
-SCALE_GUESTS = (("guests of 64 MiB, 32 KiB of image", SCALE_COUNTS,
+SCALE_GUESTS = (("guests of 64 MiB, 58 KiB of image", SCALE_COUNTS,
                  "memory = 64M\nkernel = attacker.bin\ncmdline = attack=none then=hang"),
                 ("guests of 128 MiB, Linux, 15 MiB of image", (1, 4, 12),
                  "memory = 128M\nkernel = vmlinuz\ninitrd = bench.gz\ncmdline = quiet"))
@@ -276,7 +276,7 @@ def scale(boots):
             parts = [(times[end] - times[begin]) / 1e6 for begin, end in
                      (("entry", "left"), ("left", "memory"), ("memory", "cpus"), ("cpus", "guests"))]
             parts.append((last - times["guests"]) / 1e6)
-            rows.append(Row(group, f"{count} guests", (last - times["entry"]) / 1e6,
+            rows.append(Row(group, f"{count} guest{'s' * (count > 1)}", (last - times["entry"]) / 1e6,
                             f"{(last - times['entry']) / 1e6:,.0f}", comparison=
                             "firmware {:,.0f}, plan {:,.1f}, processors {:,.0f}, guests made {:,.1f}, "
                             "memory filled {:,.0f}".format(*parts)))
@@ -285,7 +285,7 @@ def scale(boots):
         more = (own[many] - own[some]) / (many - some)
         rows += [Row(group, f"a guest more, from {few} to {some}", first / 1e6, f"{first / 1e6:.1f}"),
                  Row(group, f"a guest more, from {some} to {many}", more / 1e6, f"{more / 1e6:.1f}",
-                     1.1 * first / 1e6)]
+                     round(1.1 * first / 1e6, 1))]
     return rows
 
 
