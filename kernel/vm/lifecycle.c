@@ -64,7 +64,7 @@ static void guest_start(struct guest *guest)
 
 static void vcpu_statistics(const struct vcpu *vcpu)
 {
-    char line[720];
+    char line[800];
     stats_print(&vcpu->stats, vcpu->guest->name, vcpu->id, line, sizeof(line));
     log_line("%s", line);
 }

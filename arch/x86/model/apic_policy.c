@@ -97,9 +97,9 @@ static bool ipi_without_effect(const struct ipi *ipi, uint64_t value)
     bool deassert = (value & ICR_LEVEL) != 0 && (value & ICR_ASSERT) == 0;
     switch (ipi->delivery) {
     case APIC_FIXED:
-        return ipi->vector < 16;
+        return ipi->vector < APIC_VECTOR_FIRST;
     case APIC_LOWEST:
-        return ipi->vector < 16 || to_self;
+        return ipi->vector < APIC_VECTOR_FIRST || to_self;
     case APIC_NMI:
     case APIC_STARTUP:
         return to_self;

@@ -46,7 +46,7 @@ static const struct attack {
     {"spin", attack_spin, false},
 };
 
-struct options options = {.spin_ms = 100};
+struct options options = {.spin_ms = 100, .resets = 50};
 
 struct word {
     const char *text;
@@ -159,6 +159,7 @@ void attacker_main(const uint8_t *boot_params)
     options.boot_params = boot_params;
     options.plant = number(option(cmdline, "plant"), 16, 0);
     options.spin_ms = number(option(cmdline, "spin"), 10, options.spin_ms);
+    options.resets = number(option(cmdline, "resets"), 10, options.resets);
     if (list.length == 0 && option(cmdline, "crash").length == 0)
         list = (struct word){"all", 3};
     print("attack: start, tsc %lu", rdtsc());
