@@ -13,7 +13,7 @@ CACHE    ?= $(or $(BULKHEAD_CACHE),.cache)
 # Shows what is being made; with V=1, the command.
 Q = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo '  $@';))
 
-.PHONY: all run fetch test unit unit-programs fuzz fuzz-programs check bench plan-scale coverage clean help FORCE
+.PHONY: all run fetch test stress unit unit-programs fuzz fuzz-programs check bench plan-scale coverage clean help FORCE
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -23,6 +23,7 @@ help:
 	@echo 'make run        two Debian guests side by side in an emulator, consoles on this terminal'
 	@echo 'make test       everything: unit tests, fuzzing, layers and style, system tests'
 	@echo 'make unit       unit tests only, under sanitizers'
+	@echo 'make stress     500 reboots, 200 bring-ups, 200 hot-plugs in each of STRESS_MACHINES'
 	@echo 'make check      layers and style only'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS'
 	@echo 'make coverage   line coverage report in $(BUILD)/coverage'
@@ -37,6 +38,7 @@ help:
 	@echo '  RUN_OPTIONS=$(RUN_OPTIONS)   more for tools/run (see tools/run --help)'
 	@echo '  T=$(T)   make unit: one program alone, such as test_plan'
 	@echo '  FUZZ_SECONDS=$(FUZZ_SECONDS)   make fuzz: seconds for each target'
+	@echo '  STRESS_MACHINES=$(STRESS_MACHINES)   make stress: where'
 	@echo '  CC=$(CC) BUILD=$(BUILD)   gcc or clang; the folder for all that is made'
 	@echo '  OPTIMIZE=$(OPTIMIZE)   how the kernel is optimised, its hot path aside'
 	@echo '  KERNEL_EXTRA= KERNEL_LDFLAGS= UNIT_EXTRA=   more flags for compiler and linker'
@@ -52,9 +54,9 @@ GOALS := $(or $(MAKECMDGOALS),all)
 # Only who wants Bochs waits for it to be built.
 WITH_BOCHS := $(if $(filter run,$(GOALS)),$(filter bochs%,$(EMULATOR)))
 NEEDS := $(if $(filter-out clean help,$(GOALS)),build) \
-         $(if $(filter run fetch test coverage bench,$(GOALS)),run) \
-         $(if $(filter fetch test coverage bench,$(GOALS))$(WITH_BOCHS),bochs) \
-         $(if $(filter test unit% fuzz% check coverage,$(GOALS)),test)
+         $(if $(filter run fetch test stress coverage bench,$(GOALS)),run) \
+         $(if $(filter fetch test stress coverage bench,$(GOALS))$(WITH_BOCHS),bochs) \
+         $(if $(filter test stress unit% fuzz% check coverage,$(GOALS)),test)
 NEEDS := $(if $(filter yes,$(SETUP)),$(strip $(NEEDS)))
 
 $(BUILD)/setup/%.mk: tools/setup
@@ -317,11 +319,19 @@ $(BUILD)/demo.img: $(DEMO) $(BUILD)/demo/vmlinuz $(BUILD)/demo/initrd.gz $(BUILD
 test:
 	@tests/run
 
+# Not part of the tests: some 10 minutes for each machine.
+STRESS_MACHINES ?= bochs bochs-amd qemu
+
+stress: all guests fetch
+	@for machine in $(STRESS_MACHINES); do \
+	    /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider --machine $$machine \
+	        tests/system/stress.py || exit 1; done
+
 check: all
 	@tools/check-layers --objects $(BUILD)/kernel
 	@tools/check-style
 
-bench: all fetch
+bench: all guests fetch
 	@tools/bench
 
 coverage: fetch

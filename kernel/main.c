@@ -186,11 +186,10 @@ static void own_machine(void)
 static void processor_main(struct cpu *cpu)
 {
     struct diag diag;
-    if (!rights.ops->cpu_enable(cpu, &diag)) {
+    bool able = rights.ops->cpu_enable(cpu, &diag);
+    if (!able)
         log_line("%s", diag.message);
-        cpu_park();
-    }
-    lifecycle_run(cpu);
+    lifecycle_run(cpu, able);
 }
 
 void kernel_main(const struct handoff *from)

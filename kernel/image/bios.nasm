@@ -14,6 +14,8 @@ org 0x8000
 %define COM1           0x3f8
 %define LSR_DATA       0x01
 %define LSR_EMPTY      0x20
+%define SLEEP_CONTROL  0x600            ; kernel/acpi/guest.h
+%define SLEEP_NOW      0x34             ; SLP_EN, SLP_TYP 5
 %define FLAG_CARRY     0x01
 %define FLAG_ZERO      0x40
 
@@ -43,6 +45,8 @@ start:
     mov word [es:0x13 * 4], refuse
     mov word [es:0x15 * 4], system
     mov word [es:0x16 * 4], keyboard
+    mov word [es:0x18 * 4], boot_next
+    mov word [es:0x19 * 4], boot_next
     mov word [es:0x1a * 4], clock
     mov word [es:DATA_COM1], COM1
     mov word [es:DATA_EQUIPMENT], 0x0200 ; one serial port
@@ -270,6 +274,23 @@ keyboard:
 .none:
     give_flags 0, FLAG_ZERO
 
+; ---- INT 18h, 19h: a kernel that has found nothing to start gives up -----------------------------------
+boot_next:
+    cld
+    mov si, .text
+.next:
+    cs lodsb
+    test al, al
+    jz .off
+    mov ah, 0x0e
+    int 0x10
+    jmp .next
+.off:
+    mov dx, SLEEP_CONTROL
+    mov al, SLEEP_NOW
+    out dx, al
+.text: db 13, 10, "Nothing else to boot: power-off", 13, 10, 0
+
 ; ---- INT 1Ah: ticks ----------------------------------------------------------------------------------
 clock:
     test ah, ah
@@ -279,6 +300,7 @@ clock:
     mov ds, ax
     mov dx, [DATA_TICKS]
     mov cx, [DATA_TICKS + 2]
+    mov al, 0                           ; it is not past midnight
     pop ds
     iret
 

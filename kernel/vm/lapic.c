@@ -182,9 +182,29 @@ void lapic_send(struct guest *guest, const struct ipi *ipi, struct vcpu *self)
     }
 }
 
-static bool icr_write(struct vcpu *vcpu, uint64_t value)
+/* Whom a vector goes to that is sent as kernels do all the time; NULL: it is another command. */
+static struct vcpu *plain_target(struct vcpu *self, uint64_t value)
 {
+    uint64_t rest = value & ~(ICR_DESTINATION | ICR_ASSERT | ICR_VECTOR);
+    uint64_t to = field_get(ICR_DESTINATION, value);
+    if (field_get(ICR_VECTOR, value) < APIC_VECTOR_FIRST)
+        return NULL;
+    if (rest == field_put(ICR_SHORTHAND, APIC_TO_SELF))
+        return self;
+    return rest == 0 && to < self->guest->vcpu_count ? &self->guest->vcpus[to] : NULL;
+}
+
+bool lapic_icr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    struct vcpu *target = plain_target(vcpu, value);
     struct ipi ipi;
+    (void)msr;
+    if (target) {
+        vcpu->lapic.icr = value;
+        if (atomic_load(&target->state) == VCPU_STARTED)
+            apic_send_fixed(target->cpu->apic_id, (uint8_t)field_get(ICR_VECTOR, value));
+        return true;
+    }
     if (!icr_decode(value, &ipi))
         return false;
     vcpu->lapic.icr = value;
@@ -213,7 +233,5 @@ bool lapic_forward_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 bool lapic_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
     uint64_t *lvt = lvt_shadow(&vcpu->lapic, msr);
-    if (lvt)
-        return lvt_write_msr(lvt, msr, value);
-    return msr == MSR_X2APIC_ICR && icr_write(vcpu, value);
+    return lvt && lvt_write_msr(lvt, msr, value);
 }

@@ -52,6 +52,8 @@ bool lapic_is_x2(const struct vcpu *vcpu);
  * msr_policy marks; xAPIC mode has an ID and an ICR of its own. */
 bool lapic_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool lapic_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+/* MSR_X2APIC_ICR, likewise. */
+bool lapic_icr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
 /* The same for registers that go straight to the machine's APIC. */
 bool lapic_forward_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);

@@ -67,7 +67,7 @@ static bool guest_start(struct guest *guest)
 
 static void vcpu_statistics(const struct vcpu *vcpu)
 {
-    char line[720];
+    char line[800];
     stats_print(&vcpu->stats, vcpu->guest->name, vcpu->id, line, sizeof(line));
     log_line("%s", line);
 }
@@ -163,13 +163,17 @@ static void guest_stopped(struct guest *guest, struct cpu *cpu)
     guest_restart(guest, cpu, stop, ran_us);
 }
 
-void lifecycle_run(struct cpu *cpu)
+void lifecycle_run(struct cpu *cpu, bool able)
 {
     if (!cpu->vcpu)
         wait_for_ever(cpu);
     if (cpu->vcpu->id > 0)
-        processor_secondary(cpu->vcpu);
+        processor_secondary(cpu->vcpu, able);
     struct guest *guest = cpu->vcpu->guest;
+    if (!able) {
+        log_line("guest %s: its first processor cannot run it, it stays off", guest->name);
+        guest_off(guest, cpu);
+    }
     for (;;) {
         if (!guest_start(guest))
             guest_off(guest, cpu);

@@ -10,9 +10,11 @@ void lifecycle_init(uint32_t guests);
 
 /*
  * The rest of a processor's life: run its guest, start it again or not; without a guest, wait and
- * look after the terminal if that is its task. Never returns but by machine power-off.
+ * look after the terminal if that is its task. Never returns but by machine power-off. One that is
+ * not `able` to enter guests runs none: a guest that would start on it stays off, another one finds
+ * a processor that does not answer.
  */
-void lifecycle_run(struct cpu *cpu);
+void lifecycle_run(struct cpu *cpu, bool able);
 
 /* Log every vCPU's statistics line. */
 void lifecycle_statistics(void);

@@ -110,13 +110,13 @@ static enum stop_reason run_from(struct vcpu *vcpu, uint8_t vector)
     return stop;
 }
 
-_Noreturn void processor_secondary(struct vcpu *vcpu)
+_Noreturn void processor_secondary(struct vcpu *vcpu, bool able)
 {
     uint8_t vector;
     for (;;) {
         wait_for_guest(vcpu);
         while (wait_for_startup(vcpu, &vector))
-            if (run_from(vcpu, vector) != STOP_INIT)
+            if (able && run_from(vcpu, vector) != STOP_INIT)
                 break;
         atomic_store(&vcpu->state, VCPU_PARKED);
     }

@@ -35,7 +35,10 @@ void processors_wait_parked(struct guest *guest);
  */
 bool guest_stop(struct vcpu *vcpu, enum stop_reason reason);
 
-/* The rest of the life of a processor that runs another vCPU than the first. */
-_Noreturn void processor_secondary(struct vcpu *vcpu);
+/*
+ * The rest of the life of a processor that runs another vCPU than the first. One that is not `able`
+ * to enter guests never answers a SIPI, as a dead processor of a PC.
+ */
+_Noreturn void processor_secondary(struct vcpu *vcpu, bool able);
 
 #endif

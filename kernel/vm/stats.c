@@ -14,6 +14,8 @@ static const char *const names[STAT_KINDS] = {
     [STAT_XSETBV] = "xsetbv",
     [STAT_EXCEPTION] = "exception",
     [STAT_OTHER] = "other",
+    [STAT_APIC] = "apic",
+    [STAT_IPI] = "ipi",
 };
 
 const char *stat_name(enum stat_kind kind)

@@ -12,7 +12,7 @@
 enum stat_kind {
     STAT_ATTENTION, /* another processor or the console asked for this one (NMI) */
     STAT_CPUID,
-    STAT_MSR,
+    STAT_MSR,     /* other than the local APIC's */
     STAT_IO,      /* ports other than the console's */
     STAT_CONSOLE, /* the virtual UART's ports */
     STAT_MEMORY,  /* EPT/NPT violations: memory-mapped devices, holes */
@@ -20,6 +20,8 @@ enum stat_kind {
     STAT_XSETBV,
     STAT_EXCEPTION,
     STAT_OTHER,
+    STAT_APIC, /* local APIC registers but the ICR: timer and EOI where the machine has an xAPIC */
+    STAT_IPI,  /* the local APIC's ICR */
     STAT_KINDS
 };
 

@@ -3,6 +3,7 @@
 #include "arch/cpu.h"
 #include "arch/x86/cpu/percpu.h"
 #include "arch/x86/cpu/smp.h"
+#include "arch/x86/regs/apic.h"
 #include "arch/x86/regs/exception.h"
 #include "kernel/acpi/guest.h"
 #include "kernel/alarm.h"
@@ -17,17 +18,20 @@
 
 struct exit_rights rights;
 
+/* Exits that are not all of one kind for the statistics: stat_finer(). */
+enum { STAT_BY_PORT = STAT_KINDS, STAT_BY_MSR };
+
 struct exit_rule {
     exit_handler *handler;
-    enum stat_kind stat;
+    uint32_t stat; /* enum stat_kind, or one of those */
 };
 
 static const struct exit_rule exit_rules[EXIT_KINDS] = {
     [EXIT_ATTENTION] = {exit_attention, STAT_ATTENTION},
     [EXIT_CPUID] = {exit_cpuid, STAT_CPUID},
-    [EXIT_MSR_READ] = {exit_msr_read, STAT_MSR},
-    [EXIT_MSR_WRITE] = {exit_msr_write, STAT_MSR},
-    [EXIT_IO] = {exit_io, STAT_IO},
+    [EXIT_MSR_READ] = {exit_msr_read, STAT_BY_MSR},
+    [EXIT_MSR_WRITE] = {exit_msr_write, STAT_BY_MSR},
+    [EXIT_IO] = {exit_io, STAT_BY_PORT},
     [EXIT_MEMORY] = {exit_memory, STAT_MEMORY},
     [EXIT_CR] = {exit_cr, STAT_CR},
     [EXIT_XSETBV] = {exit_xsetbv, STAT_XSETBV},
@@ -257,11 +261,21 @@ static __attribute__((noinline)) void intr_offer(struct vcpu *vcpu)
     }
 }
 
-static enum stat_kind stat_of(const struct vm_exit *exit)
+/* Devices that are counted for themselves. Reading an MSR does not change RCX. */
+static uint32_t stat_finer(const struct vcpu *vcpu, const struct vm_exit *exit, uint32_t by)
 {
-    if (exit->kind == EXIT_IO && (exit->io.port & ~7u) == GUEST_COM1)
-        return STAT_CONSOLE;
-    return exit_rules[exit->kind].stat;
+    if (by == STAT_BY_PORT)
+        return (exit->io.port & ~7u) == GUEST_COM1 ? STAT_CONSOLE : STAT_IO;
+    uint32_t msr = (uint32_t)vcpu->virt.gpr[GPR_RCX];
+    if (msr == MSR_X2APIC_ICR)
+        return STAT_IPI;
+    return msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST ? STAT_APIC : STAT_MSR;
+}
+
+static enum stat_kind stat_of(const struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    uint32_t stat = exit_rules[exit->kind].stat;
+    return stat < STAT_KINDS ? stat : stat_finer(vcpu, exit, stat);
 }
 
 enum stop_reason vcpu_run(struct vcpu *vcpu)
@@ -277,7 +291,7 @@ enum stop_reason vcpu_run(struct vcpu *vcpu)
         enum stop_reason stop = verdict_apply(vcpu, &exit, verdict);
         if (vcpu->intr_pending)
             intr_offer(vcpu);
-        stats_count(&vcpu->stats, stat_of(&exit), cpu_rdtsc() - left);
+        stats_count(&vcpu->stats, stat_of(vcpu, &exit), cpu_rdtsc() - left);
         if (stop != STOP_NONE) {
             if (stop != STOP_INIT && guest_stop(vcpu, stop))
                 crash_report(vcpu, &exit, stop);

@@ -23,6 +23,7 @@ org 0x100000
 %define IOAPIC        0xfec00000
 %define CR4_OSXSAVE   (1 << 18)
 %define ICR_TO_SELF   0x40040           ; fixed, vector 0x40; it stays pending, interrupts are off
+%define ICR_TO_FIRST  0x40              ; the same for the processor with the id in EDX
 %define ROUNDS        101
 
 %define MSR_PLATFORM_ID 0x17
@@ -79,6 +80,7 @@ section .text
     KIND "rdmsr_constant", 0, MSR_PLATFORM_ID, 0, rdmsr
     KIND "rdmsr_misc_enable", 0, MSR_MISC_ENABLE, 0, rdmsr
     KIND "rdmsr_x2apic_id", 0, MSR_X2APIC_ID, 0, rdmsr
+    KIND "wrmsr_icr", ICR_TO_FIRST, MSR_X2APIC_ICR, 0, wrmsr
     KIND "wrmsr_icr_self", ICR_TO_SELF, MSR_X2APIC_ICR, 0, wrmsr
     KIND "in_nobody", 0, 0, NOBODY, {in al, dx}
     KIND "out_nobody", 0, 0, NOBODY, {out dx, al}

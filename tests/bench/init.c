@@ -7,45 +7,28 @@
  *   user    run /init (the test guests' own) until it says that it is done
  *   idle    sleep for ten seconds
  *   busy    compute, fault pages in and call the kernel for ten seconds
+ *   smp     both on all processors: ten seconds idle, ten with processes that wake each other
+ * (load.h)
  *
  * "exits" lines give the hypervisor's counters since the guest was started, as the CPUID leaves of
  * arch/x86/model/cpuid_policy.h tell them: kind number = count/cycles. Without Bulkhead there are
- * none.
+ * none. The "kernel" line is one that the kernel logged, with its time, just before it started us.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "arch/x86/model/cpuid_policy.h"
+#include "tests/bench/load.h"
+#include "tests/bench/syscall.h"
 
-/* Linux system calls, x86-64. */
-enum {
-    SYS_READ = 0,
-    SYS_WRITE = 1,
-    SYS_MMAP = 9,
-    SYS_MUNMAP = 11,
-    SYS_PIPE = 22,
-    SYS_DUP2 = 33,
-    SYS_NANOSLEEP = 35,
-    SYS_FORK = 57,
-    SYS_EXECVE = 59,
-    SYS_EXIT = 60,
-    SYS_KILL = 62,
-    SYS_CLOCK_GETTIME = 228,
-};
+#define STDOUT     1
+#define CLOCK_BOOT 7 /* CLOCK_BOOTTIME */
+#define PROT_RW    3
+#define BUSY_BYTES 65536
+#define SECONDS    10
 
-#define STDOUT        1
-#define SIGKILL       9
-#define CLOCK_BOOT    7 /* CLOCK_BOOTTIME */
-#define PROT_RW       3
-#define MAP_ANONYMOUS 0x22 /* and MAP_PRIVATE */
-#define BUSY_BYTES    65536
-#define SECONDS       10
-
-struct timespec {
-    int64_t seconds;
-    int64_t nanoseconds;
-};
+#define SYSLOG_READ_ALL 3 /* syslog(2) */
 
 struct counter {
     uint64_t count;
@@ -62,24 +45,6 @@ __asm__(".globl _start\n"
         "    mov %rsp, %rdi\n"
         "    and $-16, %rsp\n"
         "    call bench_main\n");
-
-static int64_t call(int64_t number, uint64_t a, uint64_t b, uint64_t c)
-{
-    register uint64_t flags __asm__("r10") = MAP_ANONYMOUS; /* mmap: the rest is always the same */
-    register uint64_t file __asm__("r8") = UINT64_MAX;
-    register uint64_t offset __asm__("r9") = 0;
-    int64_t result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(flags), "r"(file), "r"(offset)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-
-static uint64_t pointer(const void *to)
-{
-    return (uint64_t)(uintptr_t)to;
-}
 
 static struct cpuid_regs cpuid(uint32_t leaf)
 {
@@ -146,12 +111,6 @@ static uint64_t now(void)
     struct timespec time = {0, 0};
     call(SYS_CLOCK_GETTIME, CLOCK_BOOT, pointer(&time), 0);
     return (uint64_t)time.seconds * UINT64_C(1000000000) + (uint64_t)time.nanoseconds;
-}
-
-static void sleep(int64_t seconds)
-{
-    struct timespec time = {seconds, 0};
-    call(SYS_NANOSLEEP, pointer(&time), 0, 0);
 }
 
 static bool bulkhead_is_here(void)
@@ -242,6 +201,30 @@ static void busy(void)
     }
 }
 
+/* From the log, which a quiet console does not show. */
+static void report_kernel_clock(void)
+{
+    static char log[4096];
+    static const char wanted[] = "] Run ";
+    int64_t length = call(SYS_SYSLOG, SYSLOG_READ_ALL, pointer(log), sizeof(log) - 1);
+    size_t stamp = 0, found = 0, matched = 0;
+    for (size_t i = 0; (int64_t)i < length; i++) {
+        if (log[i] == '[')
+            stamp = i;
+        matched = log[i] == wanted[matched] ? matched + 1 : log[i] == wanted[0];
+        if (matched == sizeof(wanted) - 1) {
+            found = stamp;
+            matched = 0;
+        }
+    }
+    for (size_t i = found; (int64_t)i < length; i++)
+        if (log[i] == '\n')
+            log[i] = '\0';
+    put("bench kernel ");
+    put(log + found);
+    put_end();
+}
+
 /* How many exits ten seconds of this bring; the reading of the first counter is one itself. */
 static void report_exits(const char *name, void (*work)(void))
 {
@@ -257,6 +240,66 @@ static void report_exits(const char *name, void (*work)(void))
     put(" ticks=");
     put_number(rdtsc() - start);
     put_end();
+}
+
+/* From now on run on one processor, or on any. */
+static void run_on(uint64_t mask)
+{
+    call(SYS_SCHED_SETAFFINITY, 0, sizeof(mask), pointer(&mask));
+}
+
+static struct counter smp_counters[64][CPUID_MAX_COUNTERS];
+
+static void smp_read(uint32_t cpus, uint32_t kinds)
+{
+    for (uint32_t cpu = 0; cpu < cpus; cpu++) {
+        run_on(UINT64_C(1) << cpu);
+        for (uint32_t kind = 0; kind < kinds; kind++)
+            smp_counters[cpu][kind] = counter(CPUID_BULKHEAD_COUNTER + kind);
+    }
+    run_on(UINT64_MAX);
+}
+
+/*
+ * Of all processors together, by kind: count/cycles. The reading itself is in it: on each of them
+ * one CPUID for each kind, and the IPIs that it takes to get there.
+ */
+static void report_smp(const char *name, uint64_t (*work)(int64_t))
+{
+    static struct counter before[64][CPUID_MAX_COUNTERS];
+    struct cpuid_regs info = cpuid(CPUID_BULKHEAD_INFO);
+    uint32_t kinds = info.ebx, cpus = info.edx;
+    sleep(2);
+    smp_read(cpus, kinds);
+    for (uint32_t cpu = 0; cpu < cpus; cpu++)
+        for (uint32_t kind = 0; kind < kinds; kind++)
+            before[cpu][kind] = smp_counters[cpu][kind];
+    uint64_t start = rdtsc(), messages = work(SECONDS), ticks = rdtsc() - start;
+    smp_read(cpus, kinds);
+    put("bench smp ");
+    put(name);
+    put(" ticks=");
+    put_number(ticks);
+    put(" messages=");
+    put_number(messages);
+    for (uint32_t kind = 0; kind < kinds; kind++) {
+        struct counter sum = {0, 0};
+        for (uint32_t cpu = 0; cpu < cpus; cpu++) {
+            sum.count += smp_counters[cpu][kind].count - before[cpu][kind].count;
+            sum.cycles += smp_counters[cpu][kind].cycles - before[cpu][kind].cycles;
+        }
+        put(" ");
+        put_number(kind);
+        put("=");
+        put_counter(sum);
+    }
+    put_end();
+}
+
+static uint64_t no_messages(int64_t seconds)
+{
+    sleep(seconds);
+    return 0;
 }
 
 void bench_main(const uint64_t *stack, uint64_t tsc)
@@ -276,6 +319,7 @@ void bench_main(const uint64_t *stack, uint64_t tsc)
         put(*at);
     }
     put_end();
+    report_kernel_clock();
     for (uint64_t i = 1; i < stack[0]; i++) {
         if (same(arguments[i], "user")) {
             user(environment);
@@ -291,6 +335,9 @@ void bench_main(const uint64_t *stack, uint64_t tsc)
             report_exits("idle", idle);
         } else if (same(arguments[i], "busy")) {
             report_exits("busy", busy);
+        } else if (same(arguments[i], "smp")) {
+            report_smp("idle", no_messages);
+            report_smp("load", load_messages);
         }
     }
     put("bench done");

@@ -53,7 +53,8 @@ guests: $(BUILD)/guests/witness
 KINDS      := pvh multiboot aout multiboot2 flat16 flat32 flat64
 KINDS_SRCS := $(sort $(wildcard tests/guests/kinds/*.c)) kernel/lib/fmt.c kernel/lib/mem.c \
               kernel/lib/text.c
-KINDS_OBJS := $(KINDS_SRCS:%.c=$(BUILD)/guests/%.o)
+KINDS_OBJS := $(KINDS_SRCS:%.c=$(BUILD)/guests/%.o) \
+              $(BUILD)/guests/tests/guests/kinds/second.asm.o
 
 # Real mode reaches the first MiB alone.
 KINDS_BASE        = 0x100000

@@ -13,10 +13,16 @@ MACHINES = ["pair", "quartet", "fighters", "endings", "besieged", "crashing", "r
 # These boot nothing: wherever they run, it is the same.
 WITHOUT_MACHINE = ["test_check.py", "test_guest_acpi.py"]
 
+# How often stress.py does what.
+STRESS = {"--reboots": 500, "--bring-ups": 200, "--hot-plugs": 200}
+
 
 def pytest_addoption(parser):
     parser.addoption("--machine", choices=list(place.PLACES), default="bochs",
                      help="where to boot: see tests/system/place.py (default: bochs)")
+    for option, number in STRESS.items():
+        parser.addoption(option, type=int, default=number, metavar="N",
+                         help=f"stress.py: how often (default: {number})")
 
 
 def pytest_configure(config):

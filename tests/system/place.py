@@ -32,6 +32,7 @@ class Place:
     pm_timer  port of the ACPI timer
     lacks     which of the needs it does not meet, and why
     lock      register and value that lock virtualization off
+    hurry     words for tools/run that make idle time pass at once, where it does not anyway
     """
 
     emulator: str
@@ -41,6 +42,7 @@ class Place:
     pm_timer: int = 0x608
     lacks: dict = field(default_factory=dict)
     lock: tuple | None = None
+    hurry: tuple = ()
 
     @property
     def command(self):
@@ -65,6 +67,7 @@ PLACES = {
         Place(
             "qemu",
             "AMD-V",
+            hurry=("--repeatable", "--ips", "125000000"),
             lacks={
                 "x2apic": "QEMU 7.2 translates processors without x2APIC",
                 "own time": HOST_TIME,

@@ -131,11 +131,11 @@ if place.HERE.lock:  # the last one: it stays so until the machine is reset
     CASES["locked-off"] = (GUEST, LOCKED_OFF[place.HERE.virtualization])
 
 
-def lock_program(folder):
+def lock_program(folder, *options):
     """A UEFI program that locks virtualization off, as some firmware does."""
     register, value = place.HERE.lock or (0, 0)
     out = folder / "lock_off.efi"
-    numbers = [f"-DREGISTER={register:#x}", f"-DVALUE={value:#x}"]
+    numbers = [f"-DREGISTER={register:#x}", f"-DVALUE={value:#x}", *options]
     source = ROOT / "tests/efi/lock_off.asm"
     subprocess.run(["nasm", "-f", "bin", *numbers, source, "-o", out], check=True)
     return out.read_bytes()
@@ -304,3 +304,48 @@ def test_machine_with_too_little_memory(files, lab):
             said_until_end(machine),
         )
         machine.expect(r"^BdsDxe: starting Boot\d+ \"EFI Internal Shell\"", BOOT)
+
+
+LOCK_REGISTER = {"VT-x": "IA32_FEATURE_CONTROL", "AMD-V": "VM_CR"}
+
+
+def stick_that_locks(folder):
+    """Refused at first; the UEFI shell then locks all processors but the first and tries again."""
+    good = image.write_config(
+        folder,
+        "some-locked",
+        image.linux("web", "128M", "panic=1", "cpus = 0,1"),
+        image.linux("rt", "128M", "panic=1", "cpus = 2"),
+    )
+    out = folder / "some-locked.img"
+    made = image.mkimage(good, out)
+    assert made.returncode == 0, made.stderr
+    script = ["fs0:", r"cp -q \good.conf \bulkhead\bulkhead.conf", r"\lock_off.efi", place.HERE.program]
+    files = {
+        CONFIG: "nonsense\n",
+        "good.conf": good.read_text(),
+        "startup.nsh": "\r\n".join([*script, ""]),
+        "lock_off.efi": lock_program(folder, "-DOTHERS"),
+    }
+    image.replace_in_image(out, files, folder)
+    return out
+
+
+@pytest.mark.needs("locking")
+def test_some_processors_locked(files, lab):
+    """A guest's other processors do not answer then; one that would start there stays off."""
+    lab.close()
+    with Machine(stick_that_locks(files), "some-locked", cpus=3, memory=MEMORY) as machine:
+        said_until_end(machine)
+        machine.expect(r"to skip .*startup\.nsh", BOOT)
+        machine.send("\r")
+        register = LOCK_REGISTER[place.HERE.virtualization]
+        for processor in (1, 2):
+            machine.expect(
+                rf"^bulkhead\| processor {processor}: the firmware has locked "
+                rf"{place.HERE.virtualization} off \({register}\)\n",
+                BOOT,
+            )
+        machine.expect(r"^bulkhead\| guest rt: its first processor cannot run it, it stays off\n")
+        machine.shells("web")
+        assert machine.shell(1, "nproc") == "1"

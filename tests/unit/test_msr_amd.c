@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "arch/x86/model/apic_policy.h"
 #include "arch/x86/model/msr_policy.h"
 #include "arch/x86/regs/cpuid.h"
 #include "arch/x86/regs/msr.h"

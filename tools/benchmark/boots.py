@@ -18,6 +18,9 @@ CACHE = os.environ.get("BULKHEAD_CACHE") or os.path.join(ROOT, ".cache")
 
 GUEST = "console=ttyS0{quiet} rdinit=/bench{extra} bulkhead.run=idle bench_start=0000000000000000 -- {todo}"
 MEMORY = "512M"
+SMP = 4  # processors of the guest that has several
+SCALE_CPUS = 16
+SCALE_IPS = 125_000_000  # QEMU: the firmware then takes less of our time
 SECOND = 1_000_000_000  # ticks
 SLOW = 100_000_000  # the same, on a machine that has fewer of them while the serial line is as fast
 TIMEOUT = 600
@@ -32,7 +35,8 @@ LIKE_MODEL = "corei7_ivy_bridge_3770k"
 # The machine has no PIT and no HPET in these ACPI tables, so the kernel is told how fast its TSC is.
 # It does without fast string operations, which this firmware leaves off: each byte that they move is
 # a tick here, so the side with them would be behind.
-LIKE = " tsc_early_khz=1000000 clearcpuid=erms,rep_good"
+# And it is not moved: by how much would be random.
+LIKE = " tsc_early_khz=1000000 clearcpuid=erms,rep_good nokaslr"
 
 
 class BenchError(Exception):
@@ -76,17 +80,17 @@ class Boots:
                 with open(part, "rb") as file:
                     out.write(file.read())
         os.symlink(os.path.join(PARTS, "costs.bin"), self._path("costs.bin"))
+        os.symlink(os.path.join(BUILD, "guests/attacker.bin"), self._path("attacker.bin"))
 
     def _path(self, name):
         return os.path.join(self.folder, name)
 
-    def _boot(self, image, title, until, cpus="1", ips=SECOND, model=None, emulator="bochs"):
+    def _boot(self, image, title, until, cpus="1", ips=SECOND, model=None, emulator="bochs",
+              memory=1024):
         options = [f"cpu: model={model}"] if model else []
         began = time.monotonic()
         print(f"bench: {title} ...", end="", file=sys.stderr, flush=True)
-        # QEMU has one frequency: an instruction takes a nanosecond.
-        ips = None if emulator == "qemu" else ips
-        with EMULATORS[emulator](image, cpus, 1024, ips=ips, repeatable=True,
+        with EMULATORS[emulator](image, cpus, memory, ips=ips, repeatable=True,
                                  options=options) as machine:
             session = Session(machine)
             for pattern in until:
@@ -134,6 +138,19 @@ class Boots:
         cmdline = self._cmdline("")
         image = self._image(self._guest("web", cmdline, "256M") + self._guest("rt", cmdline, "256M"))
         return self._boot(image, "two guests", [r"^web\| bench done", r"^rt\| bench done"], cpus="2")
+
+    def smp(self):
+        """One Linux guest of several processors, idle and under load."""
+        config = self._guest("web", self._cmdline("smp")) + f"cpus = {SMP}\n"
+        return self._boot(self._image(config), f"a guest of {SMP} processors", [r"^web\| bench done"],
+                          cpus=str(SMP), ips=SLOW)
+
+    def scale(self, count, section, title):
+        """Until all guests have started. `section`: what each has behind its name."""
+        names = [f"g{number}" for number in range(1, count + 1)]
+        image = self._image("".join(f"[guest {name}]\n{section}\n" for name in names), "qemu")
+        return self._boot(image, title, [rf"guest {name}: start 1 at tsc \d+\n" for name in names],
+                          cpus=str(SCALE_CPUS), ips=SCALE_IPS, emulator="qemu", memory=4096)
 
     def native(self):
         """The same kernel without a hypervisor; its command line has the TSC at the start."""

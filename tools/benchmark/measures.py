@@ -6,7 +6,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from .boots import BUILD, COST_MACHINES, SECOND, SLOW, BenchError
+from .boots import BUILD, COST_MACHINES, SCALE_CPUS, SECOND, SLOW, SMP, BenchError
 
 KIB = 1024
 TEXT_LIMIT = 128 * KIB  # linker.ld
@@ -21,6 +21,7 @@ COSTS = {
     "rdmsr_constant": "RDMSR, a constant",
     "rdmsr_misc_enable": "RDMSR IA32_MISC_ENABLE",
     "rdmsr_x2apic_id": "RDMSR x2APIC ID",
+    "wrmsr_icr": "WRMSR x2APIC ICR, IPI to a processor",
     "wrmsr_icr_self": "WRMSR x2APIC ICR, IPI to itself",
     "in_nobody": "IN, a port that nobody owns",
     "out_nobody": "OUT, a port that nobody owns",
@@ -37,13 +38,14 @@ COSTS = {
 # instruction is read and decoded as well.
 COST_LIMITS = {
     "cpuid_0": {"bochs": 200, "bochs-amd": 300, "qemu": 300},
+    "wrmsr_icr": {"bochs": 300, "bochs-amd": 300, "qemu": 300},
     "wrmsr_icr_self": {"bochs": 300, "bochs-amd": 300, "qemu": 300},
 }
 COST_COMPARISON = {"cpuid_0": "KVM 1,080"}
 
 # Which of them the statistics count as what; the UART's are mixed with the printing.
-COSTS_KIND = {"cpuid": "cpuid_", "msr": ("rdmsr_", "wrmsr_"), "io": ("in_", "out_"),
-              "ept": "read_ioapic", "xsetbv": "xsetbv"}
+COSTS_KIND = {"cpuid": "cpuid_", "msr": ("rdmsr_constant", "rdmsr_misc"), "apic": "rdmsr_x2apic",
+              "ipi": "wrmsr_icr", "io": ("in_", "out_"), "ept": "read_ioapic", "xsetbv": "xsetbv"}
 
 
 @dataclass
@@ -195,16 +197,30 @@ def noisy(boots, costs):
     return rows
 
 
+def _kernel_clock(output):
+    """Ticks on the kernel's own clock, just before init starts; microseconds in the log."""
+    seconds, fraction = output.find(r"bench kernel \[ *(\d+)\.(\d{6})\] Run ").groups()
+    return int(seconds + fraction) * (SECOND // 1_000_000)
+
+
 def native(boots):
-    """The same kernel with and without Bulkhead."""
+    """The same kernel with and without Bulkhead. Its clock starts once it knows its frequency, for
+    which it asks CPUID, or, where that does not tell, watches the 8254."""
     alone = boots.native()
-    native_ticks = _init_ticks(alone, alone.number(r"bench_start=0*(\d+)"))
-    output = boots.guest_like_native()
-    ticks = _init_ticks(output, _start(output))
-    ratio = ticks / native_ticks
+    guest = boots.guest_like_native()
+    ticks = {"without a hypervisor": _init_ticks(alone, alone.number(r"bench_start=0*(\d+)")),
+             "with Bulkhead": _init_ticks(guest, _start(guest))}
+    clock = {name: _kernel_clock(output) for name, output in zip(ticks, (alone, guest))}
     group = "ticks from the kernel's entry to init, same memory map, ACPI and command line"
-    return [Row(group, "without a hypervisor", native_ticks), Row(group, "with Bulkhead", ticks),
-            Row(group, "  ratio", ratio, f"{ratio:.4f}", 1.02)]
+    rows = []
+    for name, count in ticks.items():
+        rows += [Row(group, name, count),
+                 Row(group, "  of it before the kernel's clock starts", count - clock[name])]
+    for what, (native_ticks, guest_ticks) in (("ratio", ticks.values()),
+                                              ("ratio since the clock runs", clock.values())):
+        ratio = guest_ticks / native_ticks
+        rows.append(Row(group, f"  {what}", ratio, f"{ratio:.4f}", 1.02))
+    return rows
 
 
 def steady(boots):
@@ -212,6 +228,65 @@ def steady(boots):
     group = "exits in ten guest seconds"
     return [Row(group, what, output.fields(f"bench {what}")["exits"], "", 0, comparison)
             for what, comparison in (("idle", "KVM 397"), ("busy", ""))]
+
+
+def smp(boots, costs):
+    """Exits of all processors of a guest: nothing but IPIs may remain."""
+    output = boots.smp()
+    rows = []
+    for how, what in (("idle", "idle"), ("load", "processes that wake each other by pipes")):
+        fields = output.find(rf"bench smp {how} ticks=(\d+) messages=(\d+) (.*)$")
+        seconds = int(fields[1]) / SLOW
+        counters = {costs.names[int(kind)]: (int(count), int(cycles)) for kind, count, cycles in
+                    re.findall(r"(\d+)=(\d+)/(\d+)", fields[3])}
+        others = {name: count for name, (count, _) in counters.items() if name != "ipi"}
+        others["cpuid"] -= SMP * len(counters)  # the reading itself
+        ipis, cycles = counters["ipi"]
+        group = f"exits of a guest with {SMP} processors, {what}"
+        rows += [
+            Row(group, "IPIs a second", ipis / seconds, f"{ipis / seconds:,.1f}",
+                comparison=f"{int(fields[2]):,} messages in {seconds:.1f} s"),
+            Row(group, "  instructions of the hypervisor for one, about",
+                cycles / max(ipis, 1) + costs.unseen["ipi"],
+                f"{cycles / max(ipis, 1) + costs.unseen['ipi']:.0f}"),
+            Row(group, "all others together", sum(others.values()), "", 0,
+                ", ".join(f"{name} {count}" for name, count in others.items() if count)),
+        ]
+    return rows
+
+
+SCALE_COUNTS = (1, 2, 4, 8, 12)
+SCALE_GUESTS = (("guests of 64 MiB, 58 KiB of image", SCALE_COUNTS,
+                 "memory = 64M\nkernel = attacker.bin\ncmdline = attack=none then=hang"),
+                ("guests of 128 MiB, Linux, 15 MiB of image", (1, 4, 12),
+                 "memory = 128M\nkernel = vmlinuz\ninitrd = bench.gz\ncmdline = quiet"))
+
+
+def scale(boots):
+    """Time from EFI entry to the last launch by number of guests. Milliseconds of the emulated clock."""
+    rows = []
+    for what, counts, section in SCALE_GUESTS:
+        group = f"ms from EFI entry to the last launch, {SCALE_CPUS} processors, QEMU, {what}"
+        own = {}
+        for count in counts:
+            output = boots.scale(count, section, f"{count} {what}")
+            times = output.fields("times")
+            last = max(int(tsc) for tsc in re.findall(r"start 1 at tsc (\d+)", output.text))
+            own[count] = last - times["left"]
+            parts = [(times[end] - times[begin]) / 1e6 for begin, end in
+                     (("entry", "left"), ("left", "memory"), ("memory", "cpus"), ("cpus", "guests"))]
+            parts.append((last - times["guests"]) / 1e6)
+            rows.append(Row(group, f"{count} guest{'s' * (count > 1)}", (last - times["entry"]) / 1e6,
+                            f"{(last - times['entry']) / 1e6:,.0f}", comparison=
+                            "firmware {:,.0f}, plan {:,.1f}, processors {:,.0f}, guests made {:,.1f}, "
+                            "memory filled {:,.0f}".format(*parts)))
+        few, some, many = counts[0], counts[-2], counts[-1]
+        first = (own[some] - own[few]) / (some - few)
+        more = (own[many] - own[some]) / (many - some)
+        rows += [Row(group, f"a guest more, from {few} to {some}", first / 1e6, f"{first / 1e6:.1f}"),
+                 Row(group, f"a guest more, from {some} to {many}", more / 1e6, f"{more / 1e6:.1f}",
+                     round(1.1 * first / 1e6, 1))]
+    return rows
 
 
 def _symbols():

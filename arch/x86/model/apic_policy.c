@@ -97,9 +97,9 @@ static bool ipi_without_effect(const struct ipi *ipi, uint64_t value)
     bool deassert = (value & ICR_LEVEL) != 0 && (value & ICR_ASSERT) == 0;
     switch (ipi->delivery) {
     case APIC_FIXED:
-        return ipi->vector < 16;
+        return ipi->vector < APIC_VECTOR_FIRST;
     case APIC_LOWEST:
-        return ipi->vector < 16 || to_self;
+        return ipi->vector < APIC_VECTOR_FIRST || to_self;
     case APIC_NMI:
     case APIC_STARTUP:
         return to_self;
@@ -140,7 +140,6 @@ uint32_t x2apic_ldr(uint32_t id)
     return (id >> 4) << 16 | UINT32_C(1) << (id & 15);
 }
 
-/* What means everybody in 8 bits is for an x2APIC the logical address of the first eight. */
 bool msi_decode(uint64_t address, uint32_t data, struct ipi *out)
 {
     enum apic_delivery delivery = (enum apic_delivery)field_get(MSI_DELIVERY, data);
@@ -153,10 +152,11 @@ bool msi_decode(uint64_t address, uint32_t data, struct ipi *out)
         .vector = (uint8_t)field_get(MSI_VECTOR, data),
     };
     uint64_t free = MSI_DESTINATION | MSI_REDIRECTION | MSI_LOGICAL | BITS(11, 4) | BITS(1, 0);
-    return (address & ~free) == MSI_ADDRESS_BASE && out->vector >= 16 &&
+    return (address & ~free) == MSI_ADDRESS_BASE && out->vector >= APIC_VECTOR_FIRST &&
            (delivery == APIC_FIXED || delivery == APIC_LOWEST);
 }
 
+/* What means everybody in 8 bits is for an x2APIC the logical address of the first eight. */
 static bool is_broadcast(const struct ipi *ipi, enum apic_mode mode)
 {
     if (!ipi->narrow)

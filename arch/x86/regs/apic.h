@@ -74,7 +74,7 @@
 #define MSI_VECTOR       BITS(7, 0)
 
 /* Interrupt command register, 64 bits as in x2APIC mode. */
-#define ICR_VECTOR      BITS(7, 0)
+#define ICR_VECTOR      BITS(7, 0)  /* from APIC_VECTOR_FIRST on */
 #define ICR_DELIVERY    BITS(10, 8) /* enum apic_delivery */
 #define ICR_LOGICAL     BIT(11)
 #define ICR_BUSY        BIT(12) /* in xAPIC mode; read only */
@@ -82,6 +82,8 @@
 #define ICR_LEVEL       BIT(15)
 #define ICR_SHORTHAND   BITS(19, 18) /* enum apic_shorthand */
 #define ICR_DESTINATION BITS(63, 32)
+
+#define APIC_VECTOR_FIRST 16
 
 /* Physical and logical destination in x2APIC mode that means everybody. */
 #define APIC_BROADCAST 0xffffffffu

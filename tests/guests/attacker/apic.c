@@ -6,6 +6,8 @@
 #include "tests/guests/attacker/attacker.h"
 #include "tests/guests/attacker/cpu.h"
 
+#define NAP_TICKS        2000000 /* of the timer, between two looks at the time */
+#define TIMER_DIVIDE_1   0xb
 #define TSC_PER_MS_GUESS 1000000 /* when CPUID does not tell */
 
 bool apic_to_x2(void)
@@ -34,6 +36,15 @@ uint64_t tsc_per_ms(void)
         return (uint64_t)r.ecx * r.ebx / r.eax / 1000;
     r = cpuid(CPUID_FREQUENCY, 0);
     return (r.eax & 0xffff) != 0 ? (r.eax & 0xffff) * UINT64_C(1000) : TSC_PER_MS_GUESS;
+}
+
+void sleep_until(uint64_t tsc)
+{
+    wrmsr(MSR_X2APIC_TIMER_DIV, TIMER_DIVIDE_1);
+    wrmsr(MSR_X2APIC_LVT_TIMER, field_put(LVT_TIMER_MODE, LVT_TIMER_PERIOD) | VECTOR_TIMER);
+    wrmsr(MSR_X2APIC_TIMER_INIT, NAP_TICKS);
+    while (rdtsc() < tsc)
+        wait_for_interrupt();
 }
 
 bool wait_interrupts(uint32_t vector, uint32_t count, uint32_t ms)

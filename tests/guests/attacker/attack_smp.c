@@ -18,7 +18,6 @@
 #define VECTOR_HERS 0x61
 #define VECTOR_OURS 0x62
 #define PATIENCE_MS 200
-#define RESETS      50
 #define STORM       2000
 
 extern uint8_t second_code[], second_cr3[], second_code_end[];
@@ -92,6 +91,9 @@ void second_main(void)
             break;
         case SECOND_SPIN:
             spin();
+            break;
+        case SECOND_SLEEP:
+            __asm__ volatile("hlt");
             break;
         case SECOND_STORM:
             for (uint32_t i = 0; i < STORM; i++)
@@ -192,7 +194,7 @@ static void each_way(struct report *report)
 /* INIT ends whatever it does, and a new life begins. */
 static void resets(struct report *report)
 {
-    for (uint32_t i = 0; i < RESETS; i++) {
+    for (uint32_t i = 0; i < options.resets; i++) {
         if (i % 2)
             ipi(APIC_NMI, to(SECOND));
         bool started = second_start(i % 3 ? SECOND_LISTEN : SECOND_SPIN);

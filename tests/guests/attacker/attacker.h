@@ -31,9 +31,9 @@ void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 typedef void attack_fn(struct report *report);
 attack_fn attack_scrub, attack_residue, attack_cpuid, attack_msr_sweep, attack_msr_write,
     attack_ports, attack_string_io, attack_memory, attack_vmx_insns, attack_cr, attack_debug,
-    attack_tables, attack_soft_int, attack_steps, attack_ipi, attack_timer, attack_floods,
-    attack_spin, attack_ioapic, attack_uart, attack_xcr0, attack_modes, attack_counters,
-    attack_legacy, attack_smp;
+    attack_tables, attack_soft_int, attack_steps, attack_ipi, attack_xapic, attack_timer,
+    attack_floods, attack_spin, attack_ioapic, attack_uart, attack_xcr0, attack_modes,
+    attack_counters, attack_legacy, attack_smp;
 
 /* ---- what may fault (traps.c) ---- */
 
@@ -118,6 +118,9 @@ bool apic_to_x2(void); /* into x2APIC mode; false: there is none */
 bool apic_init(void);  /* and enabled; false: then the rest must not be used */
 uint64_t tsc_per_ms(void);
 
+/* HLT until then and a little longer, by a periodic timer that stays on. Behind apic_init(). */
+void sleep_until(uint64_t tsc);
+
 /* Let interrupts in until `interrupts[vector]` is `count`, at most `ms` milliseconds. */
 bool wait_interrupts(uint32_t vector, uint32_t count, uint32_t ms);
 
@@ -126,6 +129,7 @@ bool wait_interrupts(uint32_t vector, uint32_t count, uint32_t ms);
 struct options {
     uint64_t plant; /* pattern to leave behind everywhere; 0: none */
     uint64_t spin_ms;
+    uint64_t resets; /* of the second processor, in `processors` */
     const uint8_t *boot_params;
 };
 extern struct options options;

@@ -13,6 +13,14 @@
 #define KEYBOARD     0x64
 #define RESET_PULSE  0xfe
 
+/*
+ * Lives of `alternate`. A guest that reboots within a second is restarted later each time, and so
+ * is one that crashes within five (kernel/vm/lifecycle.c): a longer life that ends in a reboot
+ * breaks the row, and what is left of the period is more than the first such wait.
+ */
+#define PERIOD_MS 1750
+#define LIFE_MS   1050
+
 static void halt(void)
 {
     for (;;)
@@ -138,6 +146,28 @@ static void init_first(void)
         ;
 }
 
+/*
+ * A reboot and a triple fault by turns. Nothing is left of a life in the next one, so the clock
+ * says whose turn it is: each life ends with a period of the TSC. The second processor, if there is
+ * one, sleeps with interrupts off by then, and the timer runs.
+ */
+static void alternate(void)
+{
+    uint64_t period = PERIOD_MS * tsc_per_ms();
+    uint64_t turn = (rdtsc() + LIFE_MS * tsc_per_ms()) / period + 1;
+    bool apic = apic_init(), many = second_processors() > 1;
+    if (!apic || (many && !second_start(SECOND_LISTEN))) {
+        print("attack alternate: FAILED, no %s", apic ? "second processor" : "x2APIC");
+        power_off();
+    }
+    if (many)
+        second_give(SECOND_SLEEP);
+    sleep_until(turn * period);
+    if (turn % 2)
+        reboot();
+    triple_fault();
+}
+
 struct ending {
     const char *name;
     void (*run)(void);
@@ -155,7 +185,7 @@ static const struct ending crashes[] = {
     {"taskswitch", task_switch}, {"holestack", stack_in_hole}, {"fetchhole", fetch_from_hole},
     {"dbstorm", debug_storm},    {"acstorm", alignment_storm}, {"selfreset", self_reset},
     {"spinreboot", spin_reboot}, {"spintriple", spin_triple},  {"secondtriple", second_triple},
-    {"bothtriple", both_triple}, {"initfirst", init_first},
+    {"bothtriple", both_triple}, {"initfirst", init_first},    {"alternate", alternate},
 };
 
 static bool run(const struct ending *table, size_t count, const char *name, size_t length)

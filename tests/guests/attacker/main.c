@@ -35,6 +35,7 @@ static const struct attack {
     {"xcr0", attack_xcr0, false},
     {"modes", attack_modes, false},
     {"ipi_storm", attack_ipi, true},
+    {"xapic", attack_xapic, true},
     {"processors", attack_smp, true},
     {"timer", attack_timer, true},
     {"floods", attack_floods, true},
@@ -45,7 +46,7 @@ static const struct attack {
     {"spin", attack_spin, false},
 };
 
-struct options options = {.spin_ms = 100};
+struct options options = {.spin_ms = 100, .resets = 50};
 
 struct word {
     const char *text;
@@ -158,6 +159,7 @@ void attacker_main(const uint8_t *boot_params)
     options.boot_params = boot_params;
     options.plant = number(option(cmdline, "plant"), 16, 0);
     options.spin_ms = number(option(cmdline, "spin"), 10, options.spin_ms);
+    options.resets = number(option(cmdline, "resets"), 10, options.resets);
     if (list.length == 0 && option(cmdline, "crash").length == 0)
         list = (struct word){"all", 3};
     print("attack: start, tsc %lu", rdtsc());

@@ -8,6 +8,7 @@
 enum second_task {
     SECOND_LISTEN,   /* take interrupts */
     SECOND_SPIN,     /* with interrupts off, for ever */
+    SECOND_SLEEP,    /* the same in HLT */
     SECOND_STORM,    /* interrupts at the first, then listen */
     SECOND_TRIPLE,   /* a triple fault */
     SECOND_INIT_ALL, /* INIT to the first, again and again */

@@ -169,7 +169,7 @@ gdt_pointer:
     dw $ - gdt - 1
     dq gdt
 
-global seen_eax, seen_ebx, seen_sp, seen_cr3, seen_cs, kind
+global gdt_pointer, seen_eax, seen_ebx, seen_sp, seen_cr3, seen_cs, kind
 seen_eax: dd 0
 seen_ebx: dd 0
 seen_sp:  dq 0

@@ -44,7 +44,10 @@ void expect(bool good, const char *what);
 
 /* tables.c: checksums of ACPI and MP tables; says what is in them */
 void check_acpi(uint64_t told_rsdp);
-void check_mp(void);
+uint32_t check_mp(void); /* how many processors */
+
+/* xapic.c: the local APIC in xAPIC mode, by all of its registers' uses */
+void check_xapic(uint32_t processors);
 
 static inline uint32_t read32(uint64_t at)
 {

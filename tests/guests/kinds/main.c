@@ -100,7 +100,7 @@ void kinds_main(void)
     for (uint32_t i = 0; i < told.module_count; i++)
         check_module(&told.modules[i]);
     check_acpi(told.rsdp);
-    check_mp();
+    check_xapic(check_mp());
     print("cs %x stack %lx cr3 %lx", seen_cs, seen_sp, seen_cr3);
     print(failed ? "FAILED" : "ok");
     out8(GUEST_SLEEP_CONTROL, GUEST_SLEEP_TYPE_S5 << 2 | 1 << 5);

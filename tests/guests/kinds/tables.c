@@ -44,7 +44,7 @@ void check_acpi(uint64_t told_rsdp)
     print("rsdp at %lx, told %lx", found, told_rsdp);
 }
 
-void check_mp(void)
+uint32_t check_mp(void)
 {
     uint64_t mp = search(GUEST_MP_START, GUEST_RSDP_END, "_MP_", 4);
     uint32_t counts[5] = {0};
@@ -61,4 +61,5 @@ void check_mp(void)
     expect(at == table + (read32(table + 4) & 0xffff), "the MP table's length");
     print("mp %u processors %u buses %u ioapics %u lines %u local", counts[0], counts[1], counts[2],
           counts[3], counts[4]);
+    return counts[0];
 }
