@@ -70,9 +70,9 @@ static void fault_log(const struct iommu_fault *fault)
 void isolate_poll(void)
 {
     struct iommu_fault fault;
-    uint64_t now = cpu_rdtsc(), due = atomic_load(&poll_at);
-    if (due == 0 || now < due ||
-        !atomic_compare_exchange_strong(&poll_at, &due, now + tsc_from_us(POLL_US)))
+    uint64_t due = atomic_load(&poll_at);
+    if (due == 0 || cpu_rdtsc() < due ||
+        !atomic_compare_exchange_strong(&poll_at, &due, cpu_rdtsc() + tsc_from_us(POLL_US)))
         return;
     uint32_t count = 0;
     for (; count < POLL_MOST && iommu_poll(&fault); count++)

@@ -5,6 +5,8 @@
  */
 #include "iommu_world.h"
 
+#include "iommu_registers.h"
+
 #include "drivers/amdvi_unit.c"
 
 #define TABLE      (HOST_BASE + 0x8000)

@@ -6,6 +6,8 @@
  */
 #include "iommu_world.h"
 
+#include "iommu_registers.h"
+
 #include "drivers/iommu/vtd_regs.h"
 #include "drivers/vtd_unit.c"
 
