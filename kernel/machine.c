@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/machine.h"
 
+#include "kernel/acpi/remapping.h"
+#include "kernel/log.h"
 #include "kernel/plan/collect.h"
 
 bool machine_check_handoff(const struct handoff *handoff, struct diag *diag)
@@ -13,13 +15,25 @@ bool machine_check_handoff(const struct handoff *handoff, struct diag *diag)
     return true;
 }
 
+static void log_regions(const struct acpi_host *acpi, const struct hardware *hardware)
+{
+    struct remapping_region region;
+    uint32_t next = 0;
+    while (remapping_next_in_free_memory(acpi, hardware, &next, &region))
+        log_line("ACPI: %llu KiB at %#llx are reserved for a device, but free by the memory map",
+                 (unsigned long long)region.size / 1024, (unsigned long long)region.base.raw);
+}
+
 bool machine_collect(const struct handoff *handoff, const struct acpi_host *acpi,
                      struct hardware *hardware, struct diag *diag)
 {
     *hardware = *(const struct hardware *)(uintptr_t)handoff->hardware;
-    return hardware_collect_memory(hardware,
-                                   (const struct hardware_piece *)(uintptr_t)handoff->memory,
-                                   handoff->memory_count, acpi, diag);
+    if (!hardware_collect_memory(hardware,
+                                 (const struct hardware_piece *)(uintptr_t)handoff->memory,
+                                 handoff->memory_count, acpi, diag))
+        return false;
+    log_regions(acpi, hardware);
+    return true;
 }
 
 struct tsc_timers machine_timers(const struct acpi_host *acpi)

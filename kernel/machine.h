@@ -12,7 +12,10 @@
 /* Is it a hand-over that this kernel understands? */
 bool machine_check_handoff(const struct handoff *handoff, struct diag *diag);
 
-/* Processors, topology and memory for the planner. False: diagnosis. */
+/*
+ * Processors, topology and memory for the planner; a log line where DMAR or IVRS contradict the
+ * memory map. False: diagnosis.
+ */
 bool machine_collect(const struct handoff *handoff, const struct acpi_host *acpi,
                      struct hardware *hardware, struct diag *diag);
 

@@ -137,7 +137,7 @@ struct acpi_spcr {
     uint32_t gsi;
 };
 
-/* Large (about 80 KiB): do not put it on a stack. Plain data without pointers. */
+/* Large (about 72 KiB): do not put it on a stack. Plain data without pointers. */
 struct acpi_host {
     uint64_t rsdp;    /* HPA */
     uint8_t revision; /* of the RSDP: 0 is ACPI 1.0 */

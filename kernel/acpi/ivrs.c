@@ -61,12 +61,12 @@ static bool add_range(struct ivrs_work *work, const struct ivrs_device *device,
     struct acpi_ivrs *ivrs = work->ivrs;
 
     if (ivrs->range_count == IVRS_MAX_RANGES)
-        return bad_device(work, device, "is one too many: 1024 can be used");
+        return bad_device(work, device, "is one too many: 512 can be used");
     ivrs->ranges[ivrs->range_count++] = *range;
     ivrs->units[work->unit].range_count++;
     return true;
 }
-_Static_assert(IVRS_MAX_RANGES == 1024, "the sentence says so");
+_Static_assert(IVRS_MAX_RANGES == 512, "the sentence says so");
 
 static bool read_all_devices(struct ivrs_work *work, struct ivrs_device *device)
 {

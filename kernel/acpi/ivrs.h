@@ -12,7 +12,7 @@
 #include "kernel/lib/types.h"
 
 #define IVRS_MAX_UNITS    64
-#define IVRS_MAX_RANGES   1024 /* of all units */
+#define IVRS_MAX_RANGES   512 /* of all units */
 #define IVRS_MAX_SPECIALS 128
 #define IVRS_MAX_REGIONS  64
 

@@ -194,43 +194,78 @@ bool remapping_of_hpet(const struct remapping *remapping, uint8_t number,
                : ivrs_special(remapping, IVRS_SPECIAL_HPET, number, place);
 }
 
-static bool dmar_region_of(const struct remapping *remapping, struct remapping_function function,
-                           uint32_t index, struct remapping_region *out)
+static struct remapping_region dmar_region(const struct dmar_region *region)
 {
-    const struct dmar_region *region = &remapping->host->dmar.regions[index];
-
-    *out = (struct remapping_region){
+    return (struct remapping_region){
         .base = hpa(region->base), .size = region->size, .readable = true, .writable = true};
-    return region->segment == function.segment &&
-           scopes_have(remapping, region->first_scope, region->scope_count, function);
 }
 
-static bool ivrs_region_of(const struct remapping *remapping, struct remapping_function function,
-                           uint32_t index, struct remapping_region *out)
+static struct remapping_region ivrs_region(const struct ivrs_region *region)
 {
-    const struct ivrs_region *region = &remapping->host->ivrs.regions[index];
     bool exclusion = region->flags & IVMD_EXCLUSION;
-    uint16_t id = id_of(function);
 
-    *out = (struct remapping_region){.base = hpa(region->base),
+    return (struct remapping_region){.base = hpa(region->base),
                                      .size = region->size,
                                      .readable = exclusion || (region->flags & IVMD_READ),
                                      .writable = exclusion || (region->flags & IVMD_WRITE)};
-    return (region->all_segments || region->segment == function.segment) && id >= region->first &&
-           id <= region->last;
+}
+
+/* Region number *next of either table, and go on. False: no more. */
+static bool next_region(const struct acpi_host *host, uint32_t *next,
+                        struct remapping_region *region)
+{
+    uint32_t index = *next;
+
+    if (index >= (host->dmar.present ? host->dmar.region_count : host->ivrs.region_count))
+        return false;
+    *region = host->dmar.present ? dmar_region(&host->dmar.regions[index])
+                                 : ivrs_region(&host->ivrs.regions[index]);
+    *next = index + 1;
+    return true;
+}
+
+static bool belongs(const struct remapping *remapping, uint32_t index,
+                    struct remapping_function function)
+{
+    const struct acpi_host *host = remapping->host;
+    const struct dmar_region *intel = &host->dmar.regions[index];
+    const struct ivrs_region *amd = &host->ivrs.regions[index];
+    uint16_t id = id_of(function);
+
+    if (host->dmar.present)
+        return intel->segment == function.segment &&
+               scopes_have(remapping, intel->first_scope, intel->scope_count, function);
+    return (amd->all_segments || amd->segment == function.segment) && id >= amd->first &&
+           id <= amd->last;
 }
 
 bool remapping_next_region(const struct remapping *remapping, struct remapping_function function,
                            uint32_t *next, struct remapping_region *region)
 {
-    const struct acpi_host *host = remapping->host;
-    bool intel = host->dmar.present;
-    uint32_t count = intel ? host->dmar.region_count : host->ivrs.region_count;
+    while (next_region(remapping->host, next, region)) {
+        if (belongs(remapping, *next - 1, function))
+            return true;
+    }
+    return false;
+}
 
-    while (*next < count) {
-        uint32_t index = (*next)++;
+static bool is_free(const struct hardware *hardware, const struct remapping_region *region)
+{
+    for (uint32_t i = 0; i < hardware->range_count; i++) {
+        const struct hardware_range *range = &hardware->ranges[i];
 
-        if ((intel ? dmar_region_of : ivrs_region_of)(remapping, function, index, region))
+        if (range->kind == MEMORY_FREE && region->base.raw < range->base.raw + range->size &&
+            range->base.raw < region->base.raw + region->size)
+            return true;
+    }
+    return false;
+}
+
+bool remapping_next_in_free_memory(const struct acpi_host *host, const struct hardware *hardware,
+                                   uint32_t *next, struct remapping_region *region)
+{
+    while (next_region(host, next, region)) {
+        if (region->size > 0 && is_free(hardware, region))
             return true;
     }
     return false;

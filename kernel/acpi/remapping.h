@@ -76,4 +76,11 @@ bool remapping_of_hpet(const struct remapping *remapping, uint8_t number,
 bool remapping_next_region(const struct remapping *remapping, struct remapping_function function,
                            uint32_t *next, struct remapping_region *region);
 
+/*
+ * The same for all reserved regions that lie, in part at least, in memory that is free by the
+ * firmware's map. One of the two is wrong; a guest may get that memory, and the devices lose it.
+ */
+bool remapping_next_in_free_memory(const struct acpi_host *host, const struct hardware *hardware,
+                                   uint32_t *next, struct remapping_region *region);
+
 #endif

@@ -277,7 +277,8 @@ static inline void machine_seal(struct image *m, uint64_t unsealed)
     }
 }
 
-/* Add a table at an address where nothing is yet; `digits` follow its header. Sealed, as is XSDT. */
+/* Add a table at an address where nothing is yet; `digits` follow its header. Sealed, as is XSDT.
+ */
 static inline void machine_add_table(struct image *m, uint64_t address, const char *signature,
                                      const char *digits)
 {

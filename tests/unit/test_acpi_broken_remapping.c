@@ -345,9 +345,9 @@ static const struct limit {
      "used"},
     {"IVRS", IVRS_HEAD, " 10 00 18 00 @@ 00 40 00 00 00 @@ fd" ZEROS_8 ZEROS_4, IVRS_MAX_UNITS,
      "IVRS" PLACE STRUCTURE("1584") "is one unit too many: 64 can be used"},
-    {"IVRS", IVRS_HEAD " 10 00 1c 10 02 00 40 00 00 00 20 fd" ZEROS_8 ZEROS_4, " 02 @@ ## 00",
+    {"IVRS", IVRS_HEAD " 10 00 1c 08 02 00 40 00 00 00 20 fd" ZEROS_8 ZEROS_4, " 02 @@ ## 00",
      IVRS_MAX_RANGES,
-     "IVRS" PLACE ENTRY_AT("4168") "(type 0x2, id 0x400) is one too many: 1024 "
+     "IVRS" PLACE ENTRY_AT("2120") "(type 0x2, id 0x200) is one too many: 512 "
                                    "can be used"},
     {"IVRS", IVRS_HEAD " 10 00 20 04 02 00 40 00 00 00 20 fd" ZEROS_8 ZEROS_4,
      " 48 00 00 00 @@ a0 00 01", IVRS_MAX_SPECIALS,

@@ -378,6 +378,38 @@ static void test_ivrs_of_two_minds(void **state)
     assert_false(remapping_of_ioapic(&remapping, 1, &place));
 }
 
+static void assert_in_free_memory(const struct hardware *hardware, size_t count,
+                                  const uint64_t *bases)
+{
+    struct remapping_region region;
+    uint32_t next = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        assert_true(remapping_next_in_free_memory(&host, hardware, &next, &region));
+        assert_int_equal(region.base.raw, bases[i]);
+    }
+    assert_false(remapping_next_in_free_memory(&host, hardware, &next, &region));
+}
+
+static void test_regions_in_free_memory(void **state)
+{
+    static const uint64_t bases[] = {0x70001000, 0x6f000000};
+    static struct hardware hardware;
+
+    (void)state;
+    assert_true(hardware_add_memory(&hardware, 0, 0x6f001000, MEMORY_FREE));
+    assert_true(hardware_add_memory(&hardware, 0x70002000, 0x1000, MEMORY_FREE));
+    assert_true(hardware_add_memory(&hardware, 0x7d000000, 0x2000000, MEMORY_RESERVED));
+    assert_true(hardware_add_memory(&hardware, 0x9a431000, 0x1000, MEMORY_FREE));
+    assert_true(hardware_add_memory(&hardware, 0x9a433000, 0x1000, MEMORY_FREE));
+    parse("IVRS", IVRS_SERVER);
+    assert_in_free_memory(&hardware, 2, bases);
+    parse("DMAR", DMAR_SERVER);
+    assert_in_free_memory(&hardware, 0, NULL);
+    assert_true(hardware_add_memory(&hardware, 0x7c000000, 0x1000000, MEMORY_FREE));
+    assert_in_free_memory(&hardware, 0, NULL); /* up to where it begins */
+}
+
 static void test_nothing_to_say(void **state)
 {
     char text[12];
@@ -406,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_ivrs_interrupts),
         cmocka_unit_test(test_ivrs_regions),
         cmocka_unit_test(test_ivrs_of_two_minds),
+        cmocka_unit_test(test_regions_in_free_memory),
         cmocka_unit_test(test_nothing_to_say),
     };
 
