@@ -55,6 +55,13 @@ bool isolate_start(const struct acpi_host *acpi, const struct pci_found *pci, st
     return false;
 }
 
+static const char *access_of(const struct iommu_fault *fault)
+{
+    if (fault->kind == IOMMU_FAULT_INTERRUPT)
+        return "entry or message";
+    return fault->write ? "write to" : "read of";
+}
+
 static void fault_log(const struct iommu_fault *fault)
 {
     unsigned id = fault->source.id;
@@ -62,9 +69,8 @@ static void fault_log(const struct iommu_fault *fault)
         log_line("IOMMU: PCI segment %u: %s", fault->source.segment, iommu_fault_name(fault->kind));
     else
         log_line("IOMMU: %04x:%02x:%02x.%u: %s, %s 0x%llx (reason 0x%x)", fault->source.segment,
-                 id >> 8, id >> 3 & 31, id & 7, iommu_fault_name(fault->kind),
-                 fault->write ? "write to" : "at", (unsigned long long)fault->address,
-                 fault->reason);
+                 id >> 8, id >> 3 & 31, id & 7, iommu_fault_name(fault->kind), access_of(fault),
+                 (unsigned long long)fault->address, fault->reason);
 }
 
 void isolate_poll(void)

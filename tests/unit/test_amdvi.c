@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* AMD-Vi as its users see it: the tables that the driver keeps are walked as units do it. */
-#include "iommu_world.h"
+#include "tests/unit/iommu_world.h"
 
 #include "drivers/iommu.c"
 #include "drivers/amdvi.c"
@@ -158,7 +158,7 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
     return (entry.low & 1) != 0;
 }
 
-#include "iommu_owner.h"
+#include "tests/unit/iommu_owner.h"
 
 static void test_tables_of_units(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* VT-d as its users see it: the tables that the driver keeps are walked as units do it. */
-#include "iommu_world.h"
+#include "tests/unit/iommu_world.h"
 
 #include "drivers/iommu.c"
 #include "drivers/vtd.c"
@@ -140,7 +140,7 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
     return true;
 }
 
-#include "iommu_owner.h"
+#include "tests/unit/iommu_owner.h"
 
 static void test_tables_of_units(void **state)
 {
