@@ -7,6 +7,7 @@
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/tsc.h"
 #include "drivers/iommu.h"
+#include "drivers/pci.h"
 #include "kernel/log.h"
 
 #define POLL_US    UINT64_C(1000000)
@@ -15,15 +16,15 @@
 
 static _Atomic uint64_t poll_at; /* TSC; 0: no IOMMU */
 
-static struct iommu_demand demand_of(const struct pci_found *pci)
+static struct iommu_demand demand_of(uint8_t last_bus)
 {
     return (struct iommu_demand){
-        .clients = IOMMU_OWN_CLIENTS, .irqs = IOMMU_OWN_IRQS, .last_bus = pci->last_bus};
+        .clients = IOMMU_OWN_CLIENTS, .irqs = IOMMU_OWN_IRQS, .last_bus = last_bus};
 }
 
-uint64_t isolate_bytes(const struct acpi_host *acpi, const struct pci_found *pci)
+uint64_t isolate_bytes(const struct acpi_host *acpi, uint8_t last_bus)
 {
-    struct iommu_demand demand = demand_of(pci);
+    struct iommu_demand demand = demand_of(last_bus);
     return iommu_bytes(acpi, &demand);
 }
 
@@ -34,15 +35,15 @@ static bool bridge(void *context, struct remapping_function at, struct remapping
            pci_bridge_buses(at.bus, at.devfn, &buses->secondary, &buses->subordinate);
 }
 
-bool isolate_start(const struct acpi_host *acpi, const struct pci_found *pci, struct diag *diag)
+bool isolate_start(const struct acpi_host *acpi, uint8_t last_bus, struct diag *diag)
 {
     struct iommu_machine machine = {
         .remapping = {.host = acpi, .pci = {.bridge = bridge}},
         .x2apic = apic_is_x2(),
-        .demand = demand_of(pci),
+        .demand = demand_of(last_bus),
     };
     switch (iommu_start(&machine, diag)) {
-    case IOMMU_NONE:
+    case IOMMU_UNUSED:
         log_line("IOMMU: none in use: %s", diag->message);
         return true;
     case IOMMU_ON:

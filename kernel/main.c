@@ -30,7 +30,7 @@ static struct handoff handoff;
 static const struct acpi_host *acpi;
 static struct config *config;
 static struct hardware hardware;
-static struct pci_found pci;
+static uint8_t last_bus; /* of PCI segment 0 */
 static struct plan plan;
 
 /* The sentence on every console, then halt: there are no boot services to go back to. */
@@ -67,7 +67,8 @@ static void print_line(void *context, const char *text)
 /* Nothing may write into memory behind our back from here on. */
 static void quiet_devices(void)
 {
-    pci = pci_quiesce();
+    struct pci_found pci = pci_quiesce();
+    last_bus = pci.last_bus;
     log_line("PCI: %u functions, %u were bus masters, all are quiet", pci.functions, pci.silenced);
 }
 
@@ -77,7 +78,7 @@ static void make_plan(void)
     if (!features_check(&diag) || !rights.ops->probe(&diag) ||
         !machine_collect(&handoff, acpi, &hardware, &diag))
         refuse(&diag);
-    hardware.iommu_bytes = isolate_bytes(acpi, &pci);
+    hardware.iommu_bytes = isolate_bytes(acpi, last_bus);
     if (!plan_build(config, &hardware, &host_needs, &plan, &diag))
         refuse(&diag);
     plan_print(&plan, config, &hardware, print_line, NULL);
@@ -133,7 +134,7 @@ static void own_machine(void)
     apic_map();
     ioapic_init(acpi); /* first: the 8259s reach this processor whatever its APIC says */
     apic_enable();
-    if (!isolate_start(acpi, &pci, &diag))
+    if (!isolate_start(acpi, last_bus, &diag))
         refuse(&diag);
     power_init(acpi);
 }
