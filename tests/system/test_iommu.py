@@ -149,8 +149,12 @@ def test_without_iommu_the_same_card_writes(files):
         bench.close()
 
 
-def test_48_bits(files):
-    bench = Bench(files, "intel", "-global", "intel-iommu.aw-bits=48")
+def test_a_unit_that_can_more(files):
+    """Four levels, snooping, and caching of what is blocked."""
+    more = []
+    for what in ("aw-bits=48", "snoop-control=on", "caching-mode=on"):
+        more += ["-global", f"intel-iommu.{what}"]
+    bench = Bench(files, "intel", *more)
     try:
         assert "IOMMU: VT-d, 1 unit, 48-bit, 1G pages" in bench.machine.text()
         _, before, after = bench.copy()
