@@ -13,7 +13,7 @@ CACHE    ?= $(or $(BULKHEAD_CACHE),.cache)
 # Shows what is being made; with V=1, the command.
 Q = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo '  $@';))
 
-.PHONY: all run fetch test stress unit unit-programs fuzz fuzz-programs check bench plan-scale coverage clean help FORCE
+.PHONY: all run fetch test stress unit unit-programs fuzz fuzz-programs check bench plan-scale iommu-setup coverage clean help FORCE
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -29,6 +29,7 @@ help:
 	@echo 'make coverage   line coverage report in $(BUILD)/coverage'
 	@echo 'make bench      the table of measured costs'
 	@echo 'make plan-scale how long the planner takes for large machines'
+	@echo 'make iommu-setup how long the tables of a guest take that an IOMMU needs'
 	@echo 'make clean      remove $(BUILD); what was fetched or built once stays in $(CACHE)'
 	@echo
 	@echo 'Variables, and what they are now:'
@@ -213,6 +214,17 @@ $(BUILD)/host/plan_scale: $(PLAN_SCALE_OBJS)
 	$(Q)$(CC) $(HOST_CFLAGS) $(PLAN_SCALE_OBJS) -o $@
 
 plan-scale: $(BUILD)/host/plan_scale
+	@$<
+
+IOMMU_SETUP_OBJS := $(addprefix $(BUILD)/host/,tests/bench/iommu_setup.o kernel/mm/pagetable.o \
+                                               kernel/mm/pagetable_vtd.o kernel/mm/pagetable_amdvi.o)
+
+$(IOMMU_SETUP_OBJS): $(BUILD)/flags/host
+
+$(BUILD)/host/iommu_setup: $(IOMMU_SETUP_OBJS)
+	$(Q)$(CC) $(HOST_CFLAGS) $(IOMMU_SETUP_OBJS) -o $@
+
+iommu-setup: $(BUILD)/host/iommu_setup
 	@$<
 
 # The decoder's side of tests/decoder/compare.

@@ -73,6 +73,32 @@ static bool amdvi_probe(const struct iommu_machine *machine, struct diag *diag)
     return true;
 }
 
+static void let_messages(const struct segment *segment, uint32_t id, uint8_t setting)
+{
+    if (id < segment->size / sizeof(struct amdvi_dte))
+        segment->devices[id].words[1] = amdvi_dte_messages(setting);
+}
+
+/* Of what firmware asks for beside plain interrupts, system management messages alone are let
+ * through; INIT, NMI, ExtINT and LINT are not. */
+static void settings_apply(const struct segment *segment, const struct acpi_ivrs *ivrs)
+{
+    for (uint32_t i = 0; i < ivrs->unit_count; i++) {
+        const struct ivrs_unit *unit = &ivrs->units[i];
+        for (uint32_t n = 0; n < unit->range_count && unit->segment == segment->number; n++) {
+            const struct ivrs_range *range = &ivrs->ranges[unit->first_range + n];
+            for (uint32_t id = range->first; id <= range->last && !range->all; id++)
+                let_messages(segment, id, range->dte);
+        }
+    }
+    for (uint32_t i = 0; i < ivrs->special_count; i++) {
+        const struct ivrs_special *special = &ivrs->specials[i];
+        if (ivrs->units[special->unit].segment == segment->number &&
+            field_get(IVHD_SYS_MGT, special->dte) != 0)
+            let_messages(segment, special->device_id, special->dte);
+    }
+}
+
 static struct segment *segment_make(const struct iommu_machine *machine, uint16_t number)
 {
     struct segment *segment = segment_of(number);
@@ -85,6 +111,7 @@ static struct segment *segment_make(const struct iommu_machine *machine, uint16_
     segment->devices = host_alloc(segment->size, PAGE_4K);
     for (uint64_t id = 0; id < segment->size / sizeof(struct amdvi_dte); id++)
         segment->devices[id] = amdvi_dte_blocked();
+    settings_apply(segment, &machine->remapping.host->ivrs);
     return segment;
 }
 

@@ -33,10 +33,10 @@ enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *
     if (!acpi->dmar.present && !acpi->ivrs.present) {
         diag_set(diag, "this machine has no IOMMU (no DMAR or IVRS table)");
         diag_hint(diag, "turn on \"VT-d\" or \"IOMMU\" in the firmware setup");
-        return IOMMU_NONE;
+        return IOMMU_UNUSED;
     }
     if (!ioapics_served(diag) || !found->probe(machine, diag))
-        return IOMMU_NONE;
+        return IOMMU_UNUSED;
     if (!found->start(machine, diag))
         return IOMMU_BROKEN;
     ops = found;

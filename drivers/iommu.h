@@ -54,7 +54,7 @@ struct iommu_machine {
 };
 
 enum iommu_result {
-    IOMMU_NONE,   /* the machine has none, or none that can be used: the diagnosis says why */
+    IOMMU_UNUSED, /* the machine has none, or none that can be used: the diagnosis says why */
     IOMMU_ON,     /* everything is blocked */
     IOMMU_BROKEN, /* a unit that was to be turned on does not obey: the machine is not safe */
 };

@@ -187,12 +187,13 @@ static bool vtd_attach(struct iommu_client *client, const struct iommu_domain *d
     if (domain)
         value = vtd_context_entry(domain->tables, vtd_levels(&vtd.caps), domain->id);
     entry_write(entry, value);
-    const struct vtd_pair contexts[] = {vtd_invalidate_context(0, id),
-                                        vtd_invalidate_context(old, id),
-                                        vtd_invalidate_tlb_domain(old)};
-    const struct vtd_pair pages[] = {vtd_invalidate_tlb_domain(domain ? domain->id : 0)};
-    return invalidate(client->source.segment, contexts, 3) &
-           invalidate(client->source.segment, pages, 1);
+    const struct vtd_pair what[] = {
+        vtd_invalidate_context(0, id),
+        vtd_invalidate_context(old, id),
+        vtd_invalidate_tlb_domain(old),
+        vtd_invalidate_tlb_domain(domain ? domain->id : 0),
+    };
+    return invalidate(client->source.segment, what, 4);
 }
 
 static bool vtd_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)

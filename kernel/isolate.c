@@ -7,6 +7,7 @@
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/tsc.h"
 #include "drivers/iommu.h"
+#include "drivers/pci.h"
 #include "kernel/log.h"
 
 #define POLL_US    UINT64_C(1000000)
@@ -124,7 +125,7 @@ bool isolate_start(const struct acpi_host *acpi, struct diag *diag)
     struct iommu_machine machine = {
         .remapping = remapping_of(acpi), .x2apic = apic_is_x2(), .demand = demand};
     switch (iommu_start(&machine, diag)) {
-    case IOMMU_NONE:
+    case IOMMU_UNUSED:
         log_line("IOMMU: none in use: %s", diag->message);
         return true;
     case IOMMU_ON:
@@ -137,6 +138,13 @@ bool isolate_start(const struct acpi_host *acpi, struct diag *diag)
     return false;
 }
 
+static const char *access_of(const struct iommu_fault *fault)
+{
+    if (fault->kind == IOMMU_FAULT_INTERRUPT)
+        return "entry or message";
+    return fault->write ? "write to" : "read of";
+}
+
 static void fault_log(const struct iommu_fault *fault)
 {
     unsigned id = fault->source.id;
@@ -144,17 +152,16 @@ static void fault_log(const struct iommu_fault *fault)
         log_line("IOMMU: PCI segment %u: %s", fault->source.segment, iommu_fault_name(fault->kind));
     else
         log_line("IOMMU: %04x:%02x:%02x.%u: %s, %s 0x%llx (reason 0x%x)", fault->source.segment,
-                 id >> 8, id >> 3 & 31, id & 7, iommu_fault_name(fault->kind),
-                 fault->write ? "write to" : "at", (unsigned long long)fault->address,
-                 fault->reason);
+                 id >> 8, id >> 3 & 31, id & 7, iommu_fault_name(fault->kind), access_of(fault),
+                 (unsigned long long)fault->address, fault->reason);
 }
 
 void isolate_poll(void)
 {
     struct iommu_fault fault;
-    uint64_t now = cpu_rdtsc(), due = atomic_load(&poll_at);
-    if (due == 0 || now < due ||
-        !atomic_compare_exchange_strong(&poll_at, &due, now + tsc_from_us(POLL_US)))
+    uint64_t due = atomic_load(&poll_at);
+    if (due == 0 || cpu_rdtsc() < due ||
+        !atomic_compare_exchange_strong(&poll_at, &due, cpu_rdtsc() + tsc_from_us(POLL_US)))
         return;
     uint32_t count = 0;
     for (; count < POLL_MOST && iommu_poll(&fault); count++)

@@ -11,6 +11,7 @@
 #define DTE_IR        BIT(61)
 #define DTE_IW        BIT(62)
 #define DTE_DOMAIN    BITS(15, 0)
+#define DTE_SYS_MGT   BITS(41, 40)
 #define DTE_IV        BIT(0)
 #define DTE_TAB_LEN   BITS(4, 1)
 #define DTE_NMI_PASS  BIT(58)
@@ -101,6 +102,11 @@ uint64_t amdvi_dte_tables(hpa_t tables)
 uint64_t amdvi_dte_domain(uint16_t domain)
 {
     return field_put(DTE_DOMAIN, domain);
+}
+
+uint64_t amdvi_dte_messages(uint8_t ivhd_dte)
+{
+    return field_put(DTE_SYS_MGT, field_get(IVHD_SYS_MGT, ivhd_dte));
 }
 
 uint64_t amdvi_dte_irqs(hpa_t table, unsigned order, bool pass_nmi)

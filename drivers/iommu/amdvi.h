@@ -47,6 +47,13 @@ struct amdvi_dte amdvi_dte_blocked(void);
 uint64_t amdvi_dte_tables(hpa_t tables);
 uint64_t amdvi_dte_domain(uint16_t domain);
 
+/*
+ * Word 1 of a blocked device that, by the DTE setting of an IVHD, sends system management messages:
+ * the southbridge, without whose STPCLK# a machine does not change its power state. They reach no
+ * memory.
+ */
+uint64_t amdvi_dte_messages(uint8_t ivhd_dte);
+
 /* Word 2: fixed interrupts go through this table, aligned to 128 bytes, of 2^order entries; NMIs
  * pass or are blocked. */
 uint64_t amdvi_dte_irqs(hpa_t table, unsigned order, bool pass_nmi);

@@ -20,6 +20,7 @@ NEEDS = {
     "own time": "emulated time that goes by instructions, whatever the host does meanwhile",
     "strict": "processors that refuse what the manual refuses",
     "locking": "a register by which firmware locks virtualization off",
+    "iommu": "VT-d and AMD-Vi",
 }
 
 
@@ -57,13 +58,14 @@ class Place:
 
 BOCHS_IPS = 100_000_000
 BOCHS = {"words": ("--ips", str(BOCHS_IPS)), "khz": BOCHS_IPS // 1000, "pm_timer": 0xB008}
+NO_IOMMU = {"iommu": "Bochs has no IOMMU"}
 HOST_TIME = "time in this emulator is the host's, which has other things to do as well"
 
 PLACES = {
     place.emulator: place
     for place in (
-        Place("bochs", "VT-x", **BOCHS, lock=(0x3A, 1)),
-        Place("bochs-amd", "AMD-V", **BOCHS, lock=(0xC0010114, 0x18)),
+        Place("bochs", "VT-x", **BOCHS, lacks=NO_IOMMU, lock=(0x3A, 1)),
+        Place("bochs-amd", "AMD-V", **BOCHS, lacks=NO_IOMMU, lock=(0xC0010114, 0x18)),
         Place(
             "qemu",
             "AMD-V",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the drivers of IOMMU units need of the kernel, for tests that include a driver's source:
- * registers are two callbacks, host memory is an array whose HPAs begin at HOST_BASE, time goes by
+ * What the drivers of IOMMUs need of the kernel, for tests that include a driver's source:
+ * host memory is an array whose HPAs begin at HOST_BASE, time goes by
  * looking at it.
  */
 #ifndef BULKHEAD_TESTS_UNIT_IOMMU_WORLD_H
@@ -26,42 +26,9 @@
 #define HOST_BASE  UINT64_C(0x100000)
 #define HOST_BYTES (64 * PAGE_4K)
 
-static uint8_t registers[5 * PAGE_4K];
 static _Alignas(4096) uint8_t host_bytes[HOST_BYTES];
 static uint64_t host_taken;
 static uint64_t now; /* one tick is a microsecond, and each look takes ten */
-
-/* The unit behind the registers: offset, size in bytes. */
-static uint64_t unit_read(uint32_t reg, int size);
-static void unit_write(uint32_t reg, uint64_t value, int size);
-
-static uint32_t register_of(const volatile void *address)
-{
-    uint64_t reg = (uint64_t)((const volatile uint8_t *)address - registers);
-
-    assert_true(reg < sizeof(registers));
-    return (uint32_t)reg;
-}
-
-static inline uint32_t mmio_read32(const volatile void *address)
-{
-    return (uint32_t)unit_read(register_of(address), 4);
-}
-
-static inline void mmio_write32(volatile void *address, uint32_t value)
-{
-    unit_write(register_of(address), value, 4);
-}
-
-static inline uint64_t mmio_read64(const volatile void *address)
-{
-    return unit_read(register_of(address), 8);
-}
-
-static inline void mmio_write64(volatile void *address, uint64_t value)
-{
-    unit_write(register_of(address), value, 8);
-}
 
 static inline uint64_t cpu_rdtsc(void)
 {
@@ -74,6 +41,17 @@ static inline void cpu_pause(void)
 
 static inline void cpu_fence(void)
 {
+}
+
+static inline void cpu_flush_line(const void *address)
+{
+    (void)address;
+}
+
+static inline void cpu_store_128(uint64_t *to, uint64_t low, uint64_t high)
+{
+    to[0] = low;
+    to[1] = high;
 }
 
 static inline uint64_t tsc_from_us(uint64_t us)
@@ -100,18 +78,15 @@ static inline hpa_t host_hpa(const void *address)
 }
 
 /* What the unit sees at that HPA. */
-static void *host_at(uint64_t at)
+static inline void *host_at(uint64_t at)
 {
     assert_true(at >= HOST_BASE && at - HOST_BASE < HOST_BYTES);
     return host_bytes + (at - HOST_BASE);
 }
 
-static inline void *device_map(hpa_t base, uint64_t size, uint32_t flags)
+static inline void *host_pointer(hpa_t at)
 {
-    (void)base;
-    (void)flags;
-    assert_true(size <= sizeof(registers));
-    return registers;
+    return host_at(at.raw);
 }
 
 #endif

@@ -3,7 +3,9 @@
  * The driver of an AMD IOMMU against a model of one, which objects to registers that change while
  * they are in use. And units that stop at each step.
  */
-#include "iommu_world.h"
+#include "tests/unit/iommu_world.h"
+
+#include "tests/unit/iommu_registers.h"
 
 #include "drivers/amdvi_unit.c"
 

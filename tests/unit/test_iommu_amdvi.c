@@ -57,6 +57,9 @@ static void test_device_table_entries(void **state)
     assert_int_equal(blocked.words[3], 0);
     assert_int_equal(amdvi_dte_tables(hpa(0x12345000)), 0x6000000012345803);
     assert_int_equal(amdvi_dte_domain(7), 7);
+    assert_int_equal(amdvi_dte_messages(0), 0);
+    assert_int_equal(amdvi_dte_messages(IVHD_INIT_PASS | IVHD_NMI_PASS | 0x10), BIT(40));
+    assert_int_equal(amdvi_dte_messages(0xff), BIT(40) | BIT(41));
     assert_int_equal(amdvi_dte_irqs(hpa(0x12345080), 8, false), 0x2000000012345091);
     assert_int_equal(amdvi_dte_irqs(hpa(0x12345080), 0, true), 0x2400000012345081);
 }

@@ -4,7 +4,9 @@
  * forbids: two commands at a time, translation with tables that were not invalidated, a queue that
  * moves while it is on. And units that stop at each step.
  */
-#include "iommu_world.h"
+#include "tests/unit/iommu_world.h"
+
+#include "tests/unit/iommu_registers.h"
 
 #include "drivers/iommu/vtd_regs.h"
 #include "drivers/vtd_unit.c"

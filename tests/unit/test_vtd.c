@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* VT-d as its users see it: the tables that the driver keeps are walked as units do it. */
+#include "tests/unit/iommu_world.h"
+
+#include "drivers/iommu.c"
+#include "drivers/vtd.c"
+
+/* ---- units that note what they are told; their own driver has its own test ---- */
+#define CAP                                                                                        \
+    (field_put(VTD_CAP_SAGAW, VTD_SAGAW_3 | VTD_SAGAW_4) | field_put(VTD_CAP_MGAW, 47) |           \
+     field_put(VTD_CAP_SSLPS, VTD_SSLPS_2M | VTD_SSLPS_1G) | field_put(VTD_CAP_ND, 6))
+#define ECAP (VTD_ECAP_QI | VTD_ECAP_IR | VTD_ECAP_EIM)
+
+static struct acpi_host host;
+static uint64_t cap, ecap;
+static struct vtd_roots roots[3]; /* what each was started with */
+static uint32_t told[3];
+static int dead;
+
+const struct iommu_ops amdvi_ops;
+
+bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct diag *diag)
+{
+    (void)diag;
+    unit->segment = from->segment;
+    unit->cap = cap;
+    unit->ecap = ecap;
+    return true;
+}
+
+static int number_of(const struct vtd_unit *unit)
+{
+    return (int)(unit - vtd.units);
+}
+
+bool vtd_unit_start(struct vtd_unit *unit, const struct vtd_roots *from)
+{
+    roots[number_of(unit)] = *from;
+    return dead != number_of(unit);
+}
+
+bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uint32_t count)
+{
+    (void)what;
+    assert_in_range(count, 1, VTD_MAX_INVALIDATIONS);
+    told[number_of(unit)] += count;
+    return dead != number_of(unit);
+}
+
+bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
+{
+    (void)unit;
+    (void)fault;
+    return false;
+}
+
+static enum iommu_result boot(struct diag *diag)
+{
+    struct iommu_machine machine = {
+        .remapping = {.host = &host}, .x2apic = true, .demand = {.clients = 4, .irqs = 256}};
+
+    ops = NULL;
+    clients = NULL;
+    domains = 0;
+    memset(&vtd, 0, sizeof(vtd));
+    host_taken = 0;
+    return iommu_start(&machine, diag);
+}
+
+static void machine_with_three_units(void)
+{
+    memset(&host, 0, sizeof(host));
+    host.dmar.present = host.dmar.intr_remap = true;
+    host.dmar.unit_count = 3;
+    host.dmar.units[2].segment = 7;
+    cap = CAP;
+    ecap = ECAP;
+    dead = -1;
+}
+
+static void fresh(void)
+{
+    struct diag diag;
+
+    machine_with_three_units();
+    assert_int_equal(boot(&diag), IOMMU_ON);
+}
+
+/* ---- as the unit reads the tables ---- */
+static const struct vtd_roots *roots_of(uint16_t segment)
+{
+    return &roots[segment == 7 ? 2 : 0];
+}
+
+static uint64_t walk(struct iommu_source source, uint64_t address)
+{
+    const struct vtd_pair *root = host_at(roots_of(source.segment)->contexts.raw);
+    uint64_t entry = root[source.id >> 8].low;
+    if ((entry & 1) == 0) {
+        return UINT64_MAX;
+    }
+    const struct vtd_pair *context = host_at(entry & ~UINT64_C(0xfff));
+    entry = context[source.id & 0xff].low;
+    int levels = 2 + (int)(context[source.id & 0xff].high & 7);
+    if ((entry & 1) == 0) {
+        return UINT64_MAX;
+    }
+    for (int level = levels; level > 0; level--) {
+        const uint64_t *table = host_at(entry & BITS(51, 12));
+        int shift = 12 + 9 * (level - 1);
+        entry = table[(address >> shift) & 511];
+        if ((entry & 3) != 3) {
+            return UINT64_MAX;
+        }
+        if (level == 1 || (entry & 0x80) != 0) {
+            return (entry & BITS(51, 12)) + (address & (BIT(shift) - 1));
+        }
+    }
+    return UINT64_MAX;
+}
+
+static bool interrupt(struct iommu_source source, const struct iommu_message *message,
+                      struct iommu_irq *irq)
+{
+    const struct vtd_pair *table = host_at(roots_of(source.segment)->irtes.raw);
+    uint64_t handle = field_get(BITS(19, 5), message->address) | (message->address >> 2 & 1) << 15;
+    uint64_t index = handle + ((message->address & 8) != 0 ? message->data : 0);
+
+    if ((message->address & 0x10) == 0 || index >= roots_of(source.segment)->irte_count) {
+        return false;
+    }
+    const struct vtd_pair *entry = &table[index];
+    if ((entry->low & 1) == 0 || (entry->high & BITS(19, 16)) != 0x40000 ||
+        (entry->high & 0xffff) != source.id) {
+        return false;
+    }
+    *irq = (struct iommu_irq){.apic_id = (uint32_t)(entry->low >> 32),
+                              .vector = (uint8_t)(entry->low >> 16),
+                              .nmi = (entry->low >> 5 & 7) == 4};
+    return true;
+}
+
+#include "tests/unit/iommu_owner.h"
+
+static void test_tables_of_units(void **state)
+{
+    (void)state;
+    fresh();
+    assert_int_equal(roots[0].contexts.raw, roots[1].contexts.raw);
+    assert_int_equal(roots[0].irtes.raw, roots[1].irtes.raw);
+    assert_int_not_equal(roots[0].contexts.raw, roots[2].contexts.raw);
+    assert_int_not_equal(roots[0].irtes.raw, roots[2].irtes.raw);
+    assert_true(roots[0].x2apic);
+    assert_string_equal(iommu_name(), "VT-d, 3 units, 48-bit, 1G pages");
+}
+
+static void test_lines(void **state)
+{
+    struct iommu_irq irq = {.apic_id = 0x12345, .nmi = true}, got;
+    const struct iommu_source ioapic = {0, 0xff00};
+
+    (void)state;
+    fresh();
+    prepared(disk, 3);
+    struct iommu_client *client = prepared(ioapic, 24);
+    assert_true(iommu_irq(client, 4, &irq));
+    assert_int_equal(iommu_line(client, 4, &irq), BIT(48) | UINT64_C(7) << 49);
+    struct iommu_message message = vtd_message(7, 0); /* what the I/O APIC makes of it */
+    assert_true(interrupt(ioapic, &message, &got));
+    assert_int_equal(got.apic_id, 0x12345);
+    assert_true(got.nmi);
+    assert_false(interrupt(disk, &message, &got));
+}
+
+static void test_entries_run_out(void **state)
+{
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    fresh();
+    prepared(disk, 200);
+    assert_null(iommu_prepare(net, 57, &diag));
+    assert_non_null(strstr(diag.message, "256 interrupt entries"));
+    prepared(net, 56);
+}
+
+static void test_three_levels(void **state)
+{
+    struct diag diag = {.message = ""};
+    struct iommu_domain domain;
+    const struct plan_range high[] = {{{BIT(39)}, {0}, MIB(2)}};
+
+    (void)state;
+    machine_with_three_units();
+    cap = (CAP & ~VTD_CAP_SAGAW) | field_put(VTD_CAP_SAGAW, VTD_SAGAW_3);
+    assert_int_equal(boot(&diag), IOMMU_ON);
+    struct iommu_client *client = prepared(disk, 0);
+    struct iommu_domain first = domain_of(web, 2);
+    assert_true(iommu_attach(client, &first));
+    assert_int_equal(walk(disk, GIB(4) + 5), GIB(6) + 5);
+    assert_false(iommu_domain(&domain, high, 1, &diag));
+    assert_non_null(strstr(diag.message, "39 bits"));
+}
+
+static void test_domains_run_out(void **state)
+{
+    struct diag diag = {.message = ""};
+    struct iommu_domain domain;
+
+    (void)state;
+    machine_with_three_units();
+    cap &= ~VTD_CAP_ND; /* 16 domains, of which 0 is nobody's */
+    assert_int_equal(boot(&diag), IOMMU_ON);
+    for (int i = 1; i < 16; i++) {
+        domain_of(rt, 1);
+    }
+    assert_false(iommu_domain(&domain, rt, 1, &diag));
+    assert_non_null(strstr(diag.message, "15 domains"));
+}
+
+static void test_not_usable(void **state)
+{
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    machine_with_three_units();
+    ecap &= ~VTD_ECAP_IR;
+    assert_int_equal(boot(&diag), IOMMU_UNUSED);
+    assert_non_null(strstr(diag.message, "ECAP.IR"));
+    assert_false(iommu_on());
+    machine_with_three_units();
+    host.dmar.intr_remap = false;
+    assert_int_equal(boot(&diag), IOMMU_UNUSED);
+    machine_with_three_units();
+    host.madt.ioapic_count = 1;
+    host.madt.ioapics[0].id = 5;
+    assert_int_equal(boot(&diag), IOMMU_UNUSED);
+    assert_non_null(strstr(diag.message, "I/O APIC 5"));
+    memset(&host.dmar, 0, sizeof(host.dmar));
+    assert_int_equal(boot(&diag), IOMMU_UNUSED);
+    assert_non_null(strstr(diag.message, "has no IOMMU"));
+    machine_with_three_units();
+    host.dmar.units[1].base = 0xfed91000;
+    dead = 1;
+    assert_int_equal(boot(&diag), IOMMU_BROKEN);
+    assert_non_null(strstr(diag.message, "0xfed91000"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        OWNER_TESTS,
+        cmocka_unit_test(test_tables_of_units),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_entries_run_out),
+        cmocka_unit_test(test_three_levels),
+        cmocka_unit_test(test_domains_run_out),
+        cmocka_unit_test(test_not_usable),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
