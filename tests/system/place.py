@@ -33,7 +33,8 @@ class Place:
     pm_timer  port of the ACPI timer
     lacks     which of the needs it does not meet, and why
     lock      register and value that lock virtualization off
-    hurry     words for tools/run that make idle time pass at once, where it does not anyway
+    hurry     words for tools/run that make idle time pass at once, where it does not anyway; not for
+              a Linux that boots beside busy processors (tests/README.md)
     """
 
     emulator: str

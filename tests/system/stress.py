@@ -23,9 +23,9 @@ def count(request):
     return lambda name: request.config.getoption(name)
 
 
-def boot_beside_witness(folder, name, *sections, cpus):
+def boot_beside_witness(folder, name, *sections, cpus, words=()):
     config = image.write_config(folder, name, image.linux("good"), *sections)
-    machine = Machine(config, name, cpus=cpus, arguments=place.HERE.hurry)
+    machine = Machine(config, name, cpus=cpus, arguments=words)
     try:
         machine.shells("good", timeout=SLOW * BOOT)
         khz = re.search(r"^bulkhead\| TSC (\d+) kHz", machine.text(), re.M)[1]
@@ -59,7 +59,10 @@ def lives(machine, guest, number):
 def reboot_in_a_row(lab, name, section, number, cpus):
     """`bad` comes back each time; half of its ends are triple faults, none waits longer for the next
     start than the first of a row, and `good` loses neither tick nor byte."""
-    machine = lab.get(name, lambda folder: boot_beside_witness(folder, name, section, cpus=cpus))
+    words = place.HERE.hurry
+    machine = lab.get(
+        name, lambda folder: boot_beside_witness(folder, name, section, cpus=cpus, words=words)
+    )
     before = machine.position
     ends = lives(machine, "bad", number)
     found = end_watch(machine)

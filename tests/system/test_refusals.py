@@ -315,7 +315,7 @@ def stick_that_locks(folder):
         folder,
         "some-locked",
         image.linux("web", "128M", "panic=1", "cpus = 0,1"),
-        image.linux("rt", "128M", "panic=1", "cpus = 2"),
+        image.linux("rt", "128M", "panic=1", "cpus = 2-2"),
     )
     out = folder / "some-locked.img"
     made = image.mkimage(good, out)
