@@ -142,9 +142,6 @@ void machine_find_processors(const struct acpi_host *acpi, struct hardware *hard
     hardware->phys_bits = read_phys_bits();
     hardware->page_1g =
         is_amd() ? read_svm().page_1g : (cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_1G) != 0;
-    /* The kernel, which looks at the buses, needs no more. */
-    struct iommu_demand demand = {IOMMU_OWN_CLIENTS, IOMMU_OWN_IRQS, UINT8_MAX};
-    hardware->iommu_bytes = iommu_bytes(acpi, &demand);
 }
 
 /* The memory map as it is now, in the planner's terms. */
@@ -182,6 +179,9 @@ bool machine_check_plan(const struct config *config, const struct memory_map *ma
         console_text("bulkhead: the firmware's memory map has too many pieces; %u are not used\n",
                      machine->memory.dropped);
     machine->hardware = *processors;
+    /* The kernel, which looks at the buses, needs no more. */
+    struct iommu_demand demand = iommu_demand(config_most_functions(config), UINT8_MAX);
+    machine->hardware.iommu_bytes = iommu_bytes(acpi, &demand);
     const struct plan_inputs inputs = {
         .config = config, .hardware = &machine->hardware, .needs = &host_needs};
     return hardware_collect_memory(&machine->hardware, machine->ranges, machine->memory.count, acpi,

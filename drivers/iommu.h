@@ -25,9 +25,6 @@
 #include "kernel/lib/diag.h"
 #include "kernel/plan/plan.h"
 
-/* Entries of one source at most: what all kinds of units have. */
-#define IOMMU_MAX_IRQS 256
-
 /* Everything that one owner's devices may reach. */
 struct iommu_domain {
     uint16_t id; /* not 0 */

@@ -53,15 +53,6 @@ static uint8_t last_bus(const struct pci_inventory *pci)
     return (uint8_t)last;
 }
 
-/* More than will be asked for: which functions the lines mean is for the planner to find out. */
-static uint32_t functions_wanted(const struct config *config)
-{
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < config->device_count; i++)
-        most += config->devices[i].selector.kind == PCI_BY_SLOT ? PCI_SLOT_FUNCTIONS : 1;
-    return most;
-}
-
 static bool bridge(void *context, struct remapping_function at, struct remapping_buses *buses)
 {
     pci_address_t wanted = pci_address(at.segment, at.bus, at.devfn >> 3u, at.devfn & 7u);
@@ -105,13 +96,8 @@ static bool tie_functions(const struct acpi_host *acpi, const struct pci_invento
 void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pci,
                     const struct config *config, struct hardware *hardware)
 {
-    uint32_t functions = functions_wanted(config);
     note_bridges(pci);
-    demand = (struct iommu_demand){
-        .clients = IOMMU_OWN_CLIENTS + functions * PCI_MAX_REQUESTERS,
-        .irqs = IOMMU_OWN_IRQS + functions * IOMMU_MAX_IRQS,
-        .last_bus = last_bus(pci),
-    };
+    demand = iommu_demand(config_most_functions(config), last_bus(pci));
     hardware->iommu_bytes = iommu_bytes(acpi, &demand);
     if (!tie_functions(acpi, pci, hardware)) {
         log_line("ACPI: firmware shares memory with more than %u devices: none is given away",

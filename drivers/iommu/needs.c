@@ -109,6 +109,15 @@ static uint64_t amdvi_bytes(const struct acpi_ivrs *ivrs, const struct iommu_dem
     return bytes;
 }
 
+struct iommu_demand iommu_demand(uint32_t functions, uint8_t last_bus)
+{
+    return (struct iommu_demand){
+        .clients = IOMMU_OWN_CLIENTS + functions * IOMMU_MAX_SOURCES,
+        .irqs = IOMMU_OWN_IRQS + functions * IOMMU_MAX_IRQS,
+        .last_bus = last_bus,
+    };
+}
+
 uint64_t iommu_bytes(const struct acpi_host *acpi, const struct iommu_demand *demand)
 {
     uint64_t units = 0;

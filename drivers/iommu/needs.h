@@ -19,6 +19,14 @@ struct iommu_demand {
 #define IOMMU_OWN_CLIENTS 1
 #define IOMMU_OWN_IRQS    IOMMU_MAX_LINES
 
+/* Entries of one source at most: what all kinds of units have. */
+#define IOMMU_MAX_IRQS    256
+/* Sources under which a function may appear at most. */
+#define IOMMU_MAX_SOURCES 3
+
+/* The hypervisor's own, and what so many functions of guests may need. */
+struct iommu_demand iommu_demand(uint32_t functions, uint8_t last_bus);
+
 /* Entries of an interrupt remapping table of VT-d for so many interrupts: a power of two. */
 uint32_t iommu_vtd_entries(uint32_t irqs);
 

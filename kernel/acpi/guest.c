@@ -99,15 +99,41 @@ static void close_table(struct builder *builder, struct table table, const char 
     put(bytes, HEADER_CHECKSUM, 1, (uint8_t)-acpi_sum(bytes, length));
 }
 
-static struct table build_dsdt(struct builder *builder)
+/* ACPI Specification "QWord Address Space Descriptor": minimum, maximum, translation, length. */
+#define WINDOW_MINIMUM UINT64_C(0x0000010000000000) /* as guest_dsdt.asl has them */
+#define WINDOW_MAXIMUM UINT64_C(0x000001ffffffffff)
+#define WINDOW_BYTES   32
+
+static void put_window(uint8_t *bytes, size_t size, const struct acpi_guest_params *params)
+{
+    uint8_t wanted[16];
+
+    put(wanted, 0, 8, WINDOW_MINIMUM);
+    put(wanted, 8, 8, WINDOW_MAXIMUM);
+    for (size_t at = 0; at + WINDOW_BYTES <= size; at++) {
+        if (memcmp(bytes + at, wanted, sizeof(wanted)) != 0)
+            continue;
+        put(bytes, at, 8, params->high_start);
+        put(bytes, at + 8, 8, params->high_end - 1);
+        put(bytes, at + 24, 8, params->high_end - params->high_start);
+        break;
+    }
+    put(bytes, HEADER_CHECKSUM, 1, 0);
+    put(bytes, HEADER_CHECKSUM, 1, (uint8_t)-acpi_sum(bytes, (uint32_t)size));
+}
+
+static struct table build_dsdt(struct builder *builder, const struct acpi_guest_params *params)
 {
     struct table dsdt;
     size_t size;
     const uint8_t *compiled = guest_dsdt(&size);
     uint8_t *bytes = open_table(builder, size, &dsdt);
 
-    if (bytes)
+    if (bytes) {
         memcpy(bytes, compiled, size);
+        if (params->high_start != 0)
+            put_window(bytes, size, params);
+    }
     return dsdt;
 }
 
@@ -214,7 +240,8 @@ static bool is_possible(const struct acpi_guest_params *params)
 {
     return params->vcpu_count >= 1 && params->vcpu_count <= GUEST_ACPI_MAX_VCPUS &&
            params->base.raw >= GUEST_RSDP_START && params->base.raw < GUEST_RESET_VECTOR &&
-           is_aligned(params->base.raw, TABLE_ALIGN);
+           is_aligned(params->base.raw, TABLE_ALIGN) && params->high_start <= params->high_end &&
+           is_aligned(params->high_start | params->high_end, PAGE_4K);
 }
 
 bool acpi_guest_build(const struct acpi_guest_params *params, void *buffer, size_t size,
@@ -230,7 +257,7 @@ bool acpi_guest_build(const struct acpi_guest_params *params, void *buffer, size
     if (size < builder.size)
         builder.size = size;
     take(&builder, RSDP_SIZE);
-    fadt = build_fadt(&builder, build_dsdt(&builder));
+    fadt = build_fadt(&builder, build_dsdt(&builder, params));
     madt = build_madt(&builder, params->vcpu_count);
     rsdt = build_root(&builder, 4, fadt, madt);
     xsdt = build_root(&builder, 8, fadt, madt);

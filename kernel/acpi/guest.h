@@ -54,6 +54,8 @@ struct acpi_guest_params {
     gpa_t base;          /* where the buffer will lie; the RSDP is its start: a multiple of 16 from
                           * GUEST_RSDP_START on; all that is used ends at GUEST_RESET_VECTOR or below */
     uint32_t vcpu_count; /* 1 .. GUEST_ACPI_MAX_VCPUS; their APIC ids and UIDs are 0 .. count - 1 */
+    uint64_t high_start; /* where PCI devices may be above the RAM: from here, ... */
+    uint64_t high_end;   /* ... to below here, whole pages; both 0: from 1 TiB to 2 TiB */
 };
 
 /*

@@ -47,6 +47,10 @@ DefinitionBlock ("", "DSDT", 2, "BLKHD", "GUEST", 0x00000001)
                     0x0000, 0x1000, 0xFFFF, 0x0000, 0xF000)
                 DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable,
                     ReadWrite, 0x00000000, 0xC0000000, 0xFEBFFFFF, 0x00000000, 0x3EC00000)
+                /* Above the RAM: guest.c fills in where that is. */
+                QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Cacheable,
+                    ReadWrite, 0x0000000000000000, 0x0000010000000000, 0x000001FFFFFFFFFF,
+                    0x0000000000000000, 0x0000010000000000)
             })
         }
     }

@@ -183,3 +183,12 @@ bool config_parse(const char *text, size_t size, struct config *config, struct d
     }
     return true;
 }
+
+uint32_t config_most_functions(const struct config *config)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < config->device_count; i++)
+        most += config->devices[i].selector.kind == PCI_BY_SLOT ? PCI_SLOT_FUNCTIONS : 1;
+    return most;
+}

@@ -167,6 +167,9 @@ static inline uint64_t config_bytes(const struct config *config)
     return offsetof(struct config, guests) + config->guest_count * sizeof(config->guests[0]);
 }
 
+/* How many PCI functions its lines may mean at most: which they are, the planner finds out. */
+uint32_t config_most_functions(const struct config *config);
+
 /*
  * Parse and check `text` (size bytes, need not end in a zero byte). The config's slices point into
  * `text`, which must stay where it is. Returns false and a diagnosis with line and column (bytes,

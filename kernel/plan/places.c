@@ -160,7 +160,7 @@ static bool place_bar(const struct plan_work *work, struct plan_device *device, 
 
     if (keep) {
         return keep_place(&placing, &low, device, bar) ||
-               (wide && keep_place(&placing, &high, device, bar));
+               (!low_first && keep_place(&placing, &high, device, bar));
     }
     return (low_first && move_to(&placing, &low, device, bar)) ||
            (wide && (move_to(&placing, &high, device, bar) ||

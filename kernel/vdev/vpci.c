@@ -62,7 +62,7 @@ void vpci_write(struct vpci *v, uint16_t port, int size, uint32_t value)
     if (index == v->count || offset > 3 || offset + (uint32_t)size > 4)
         return;
     v->changed = index;
-    v->news = vfunction_write(&v->functions[index], v->access,
-                              (uint32_t)(v->address & ADDRESS_REGISTER) + offset, (unsigned)size,
-                              value);
+    v->news =
+        vfunction_write(&v->functions[index], v->access,
+                        (uint32_t)(v->address & ADDRESS_REGISTER) + offset, (unsigned)size, value);
 }

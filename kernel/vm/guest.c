@@ -100,8 +100,7 @@ static void vcpu_create(struct guest *guest, uint32_t id, struct cpu *cpu,
     rights.ops->vcpu_create(&vcpu->virt);
 }
 
-static bool guest_create(struct guest *guest, const struct guest_sources *from,
-                         struct diag *diag)
+static bool guest_create(struct guest *guest, const struct guest_sources *from, struct diag *diag)
 {
     const struct plan *plan = from->plan;
     const struct plan_guest *planned = &plan->guests[guest->index];

@@ -91,8 +91,8 @@ struct guest_sources {
     bool page_1g;
 };
 
-/* Make all guests out of the plan: memory tables, vCPUs, devices. Once, before memory_seal(). False:
- * diagnosis. */
+/* Make all guests out of the plan: memory tables, vCPUs, devices. Once, before memory_seal().
+ * False: diagnosis. */
 bool guests_create(const struct guest_sources *sources, struct diag *diag);
 
 /* Send a letter: mail_add() and, when that changed something, kick the vCPU's processor. */

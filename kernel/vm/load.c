@@ -55,8 +55,13 @@ static void scrub(const struct guest *guest, const struct plan_range *range)
 
 static void load_acpi(const struct guest *guest, const struct image *image)
 {
-    struct acpi_guest_params params = {.base = gpa(GUEST_RSDP_START),
-                                       .vcpu_count = guest->vcpu_count};
+    uint64_t memory = guest->config->memory;
+    struct acpi_guest_params params = {
+        .base = gpa(GUEST_RSDP_START),
+        .vcpu_count = guest->vcpu_count,
+        .high_start = PLAN_HOLE_END + (memory > PLAN_HOLE_START ? memory - PLAN_HOLE_START : 0),
+        .high_end = BIT(rights.phys_bits),
+    };
     size_t used;
     bool built = acpi_guest_build(&params, scratch, sizeof(scratch), &used);
     assert(built);

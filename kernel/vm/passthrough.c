@@ -14,6 +14,8 @@
 #include "kernel/pci/describe.h"
 #include "kernel/vm/guest.h"
 
+_Static_assert(PCI_MAX_REQUESTERS <= IOMMU_MAX_SOURCES, "iommu_demand()");
+
 /* ---- making them ---- */
 
 static uint32_t irq_count(const struct pci_function *function)
@@ -27,9 +29,9 @@ static bool clients_create(struct passthrough *p, struct diag *diag)
 {
     const struct plan_device *planned = p->planned;
     for (uint32_t i = 0; i < planned->requester_count; i++) {
-        struct iommu_source source = {
-            .segment = (uint16_t)pci_segment_of(planned->function.address),
-            .id = planned->requesters[i]};
+        struct iommu_source source = {.segment =
+                                          (uint16_t)pci_segment_of(planned->function.address),
+                                      .id = planned->requesters[i]};
         p->clients[i] = iommu_prepare(source, i == 0 ? irq_count(&planned->function) : 0, diag);
         if (!p->clients[i])
             return false;

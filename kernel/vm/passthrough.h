@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's own PCI functions: what their configuration space, MSI-X tables, DMA and interrupts have
- * to do with the machine.
+ * A guest's own PCI functions: what their configuration space, MSI-X tables, DMA and interrupts
+ * have to do with the machine.
  *
  *     guest -- port 0xcfc --> kernel/vdev/vpci, vfunction --> the device's configuration space
  *       |                           | MSI
@@ -25,8 +25,8 @@ struct passthrough {
     const struct plan_device *planned;
     struct vfunction *config; /* in the guest's vpci */
     struct vmsix msix;
-    struct plan_range pages;      /* that exit, as the MSI-X table is in them; size 0: none */
-    volatile uint8_t *registers;  /* the same, in the hypervisor's address space */
+    struct plan_range pages;     /* that exit, as the MSI-X table is in them; size 0: none */
+    volatile uint8_t *registers; /* the same, in the hypervisor's address space */
     struct iommu_client *clients[PCI_MAX_REQUESTERS]; /* interrupts come from the first */
 };
 

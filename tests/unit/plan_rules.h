@@ -338,6 +338,22 @@ static inline const char *rules_of_tables(const struct plan *p, const struct pla
     return count == guest->table_pages ? NULL : "table_pages is not what the tables need";
 }
 
+/* The IOMMU's tables for all of the guest's memory, as if it had no pages of 1 GiB. */
+static inline uint64_t domain_bytes(const struct plan *p, const struct plan_guest *guest)
+{
+    uint64_t memory = 0, low, pages;
+
+    for (uint32_t i = 0; i < guest->range_count; i++) {
+        memory += p->ranges[guest->first_range + i].size;
+    }
+    low = memory < PLAN_HOLE_START ? memory : PLAN_HOLE_START;
+    pages = pagetable_pages_for(0, 0, low, false);
+    if (memory > low) {
+        pages += pagetable_pages_for(PLAN_HOLE_END, PLAN_HOLE_END, memory - low, false) - 2;
+    }
+    return guest->device_count > 0 ? pages * PAGE_4K : 0;
+}
+
 static inline const char *rules_of_sums(const struct plan *p, const struct hardware *hardware,
                                         const struct plan_needs *needs)
 {
@@ -349,7 +365,10 @@ static inline const char *rules_of_sums(const struct plan *p, const struct hardw
         free += p->free[i].size;
     }
     for (uint32_t i = 0; i < p->guest_count; i++) {
-        host += PAGE_4K * p->guests[i].table_pages;
+        host += PAGE_4K * p->guests[i].table_pages + domain_bytes(p, &p->guests[i]);
+    }
+    for (uint32_t i = 0; i < p->device_count; i++) {
+        host += needs->per_device + PCI_MSIX_ENTRY * p->devices[i].function.caps.msix_vectors;
     }
     if (p->memory_left != free) {
         return "memory_left is not the sum of what is free";

@@ -234,18 +234,43 @@ static void test_2_kib_are_enough_for_64(void **state)
     image_free(m);
 }
 
+/* The window for PCI devices above the RAM: once, and the checksum is right again. */
+static void test_high_window(void **state)
+{
+    static uint8_t plain[ROOM], bytes[ROOM];
+    struct acpi_guest_params params = {.base = gpa(BASE), .vcpu_count = 1};
+    uint64_t start = GIB(6), last = GIB(1024) - 1, size = GIB(1018);
+    unsigned found = 0, different = 0;
+    size_t used;
+
+    (void)state;
+    assert_true(acpi_guest_build(&params, plain, ROOM, &used));
+    params.high_start = start;
+    params.high_end = last + 1;
+    assert_true(acpi_guest_build(&params, bytes, ROOM, &used));
+    for (size_t i = 0; i + 32 <= used; i++) {
+        found += memcmp(bytes + i, &start, 8) == 0 && memcmp(bytes + i + 8, &last, 8) == 0 &&
+                 memcmp(bytes + i + 24, &size, 8) == 0;
+        different += bytes[i] != plain[i];
+    }
+    assert_int_equal(found, 1);
+    assert_in_range(different, 4, 24);
+}
+
 static void test_impossible_parameters(void **state)
 {
     static const struct acpi_guest_params cases[] = {
-        {{BASE}, 0},
-        {{BASE}, GUEST_ACPI_MAX_VCPUS + 1},
-        {{BASE}, UINT32_MAX},
-        {{BASE + 8}, 1},
-        {{BASE - 16}, 1},
-        {{0x100000}, 1},
-        {{0}, 1},
-        {{BASE + (UINT64_C(1) << 32)}, 1},
-        {{0x100000 - 512}, 1},
+        {.base = {BASE}, .vcpu_count = 0},
+        {.base = {BASE}, .vcpu_count = GUEST_ACPI_MAX_VCPUS + 1},
+        {.base = {BASE}, .vcpu_count = UINT32_MAX},
+        {.base = {BASE + 8}, .vcpu_count = 1},
+        {.base = {BASE - 16}, .vcpu_count = 1},
+        {.base = {0x100000}, .vcpu_count = 1},
+        {.base = {0}, .vcpu_count = 1},
+        {.base = {BASE + (UINT64_C(1) << 32)}, .vcpu_count = 1},
+        {.base = {0x100000 - 512}, .vcpu_count = 1},
+        {.base = {BASE}, .vcpu_count = 1, .high_start = PAGE_2M, .high_end = PAGE_4K},
+        {.base = {BASE}, .vcpu_count = 1, .high_start = 1, .high_end = PAGE_4K},
     };
     static uint8_t bytes[ROOM];
     size_t used;
@@ -275,17 +300,12 @@ static void test_reset_code(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fixed_hardware),
-        cmocka_unit_test(test_old_root),
-        cmocka_unit_test(test_processors),
-        cmocka_unit_test(test_interrupt_controllers),
-        cmocka_unit_test(test_devices_agree),
-        cmocka_unit_test(test_dsdt_is_whole),
-        cmocka_unit_test(test_same_bytes_each_time),
-        cmocka_unit_test(test_any_buffer),
-        cmocka_unit_test(test_too_small_a_buffer),
-        cmocka_unit_test(test_2_kib_are_enough_for_64),
-        cmocka_unit_test(test_impossible_parameters),
+        cmocka_unit_test(test_fixed_hardware),       cmocka_unit_test(test_old_root),
+        cmocka_unit_test(test_processors),           cmocka_unit_test(test_interrupt_controllers),
+        cmocka_unit_test(test_devices_agree),        cmocka_unit_test(test_dsdt_is_whole),
+        cmocka_unit_test(test_same_bytes_each_time), cmocka_unit_test(test_any_buffer),
+        cmocka_unit_test(test_too_small_a_buffer),   cmocka_unit_test(test_2_kib_are_enough_for_64),
+        cmocka_unit_test(test_high_window),          cmocka_unit_test(test_impossible_parameters),
         cmocka_unit_test(test_reset_code),
     };
 

@@ -354,10 +354,14 @@ static void messages_of_devices(void **state)
         uint32_t data;
         bool ok;
     } cases[] = {
-        {0xfee01000, 0x4031, true},  {0xfee0300c, 0x0131, true},
-        {0xfee01000, 0x400f, false}, {0xfee01000, 0x4231, false}, /* vector below 16; SMI */
-        {0xfee01000, 0x4431, false}, {0xfee01000, 0x4731, false}, /* NMI, ExtINT */
-        {0xfec01000, 0x4031, false}, {UINT64_C(0x1fee01000), 0x4031, false},
+        {0xfee01000, 0x4031, true},
+        {0xfee0300c, 0x0131, true},
+        {0xfee01000, 0x400f, false},
+        {0xfee01000, 0x4231, false}, /* vector below 16; SMI */
+        {0xfee01000, 0x4431, false},
+        {0xfee01000, 0x4731, false}, /* NMI, ExtINT */
+        {0xfec01000, 0x4031, false},
+        {UINT64_C(0x1fee01000), 0x4031, false},
         {0, 0, false},
     };
     struct ipi ipi;
@@ -374,18 +378,12 @@ static void messages_of_devices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_of_devices),
-        cmocka_unit_test(modes),
-        cmocka_unit_test(transitions),
-        cmocka_unit_test(values),
-        cmocka_unit_test(logical_ids),
-        cmocka_unit_test(interrupt_commands),
-        cmocka_unit_test(destinations),
-        cmocka_unit_test(narrow_commands),
-        cmocka_unit_test(logical_destinations),
-        cmocka_unit_test(mixed_modes),
-        cmocka_unit_test(destination_ranges),
-        cmocka_unit_test(local_vector_table),
+        cmocka_unit_test(messages_of_devices),  cmocka_unit_test(modes),
+        cmocka_unit_test(transitions),          cmocka_unit_test(values),
+        cmocka_unit_test(logical_ids),          cmocka_unit_test(interrupt_commands),
+        cmocka_unit_test(destinations),         cmocka_unit_test(narrow_commands),
+        cmocka_unit_test(logical_destinations), cmocka_unit_test(mixed_modes),
+        cmocka_unit_test(destination_ranges),   cmocka_unit_test(local_vector_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

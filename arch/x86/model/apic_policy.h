@@ -68,8 +68,9 @@ bool icr_decode(uint64_t value, struct ipi *out);
 void xapic_icr_decode(uint32_t low, uint32_t high, struct ipi *out);
 
 /*
- * A message that a device writes to raise an interrupt (SDM Vol. 3A "Message Signalled Interrupts"):
- * fixed or lowest-priority delivery. False: it is none that a guest's processors would take.
+ * A message that a device writes to raise an interrupt (SDM Vol. 3A "Message Signalled
+ * Interrupts"): fixed or lowest-priority delivery. False: it is none that a guest's processors
+ * would take.
  */
 bool msi_decode(uint64_t address, uint32_t data, struct ipi *out);
 
