@@ -72,7 +72,7 @@ endif
 
 # ---- what is made of what -------------------------------------------------------------------------
 PURE_DIRS   := kernel/lib kernel/pci kernel/config kernel/acpi kernel/plan kernel/mm kernel/vdev \
-               kernel/image kernel/console arch/x86/model drivers/iommu
+               kernel/image kernel/console kernel/report arch/x86/model drivers/iommu
 KERNEL_DIRS := kernel kernel/vm arch/x86/cpu arch/x86/vmx arch/x86/svm drivers
 
 PURE_SRCS   := $(foreach dir,$(PURE_DIRS),$(sort $(wildcard $(dir)/*.c)))
@@ -192,7 +192,7 @@ $(filter-out %.asm.o,$(BOOT_OBJS)) $(BOOT_LIB_OBJS): $(BUILD)/flags/boot
 $(BUILD)/boot/bulkhead.so: $(BUILD)/flags/boot-link
 
 # ---- host tools -----------------------------------------------------------------------------------
-HOST_OBJS := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SRCS) tools/check.c)
+HOST_OBJS := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SRCS) tools/check.c tools/check_hardware.c)
 
 $(eval $(call remember,host,$(CC) $(HOST_CFLAGS) $(HOST_OBJS)))
 

@@ -23,7 +23,9 @@ static bool read_config_text(struct input *input, const struct volume *volume, s
 {
     struct volume_file file;
 
-    if (!volume_file_open(volume, CONFIG_FILE, sizeof(CONFIG_FILE) - 1, &file, diag))
+    bool opened = volume_file_open(volume, CONFIG_FILE, sizeof(CONFIG_FILE) - 1, &file, diag);
+    input->missing = file.missing;
+    if (!opened)
         return false;
     input->text_size = file.size;
     bool ok = file.size <= CONFIG_MAX_TEXT ||

@@ -15,6 +15,7 @@
 struct input {
     struct memory_span text; /* of the config; its last page is filled up with zeros */
     uint64_t text_size;
+    bool missing; /* there is no config */
     struct config config;
     struct guest_files *files;    /* one for each guest, of the boot half alone */
     struct handoff_guest *guests; /* one for each guest, in pages that the kernel gets */

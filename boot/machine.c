@@ -3,6 +3,7 @@
 
 #include "arch/cpu.h"
 #include "arch/x86/model/controls.h"
+#include "arch/x86/model/describe.h"
 #include "arch/x86/model/svm_caps.h"
 #include "arch/x86/model/topology.h"
 #include "arch/x86/regs/cpuid.h"
@@ -13,6 +14,7 @@
 #include "boot/firmware.h"
 #include "boot/pages.h"
 #include "drivers/iommu/needs.h"
+#include "kernel/lib/fmt.h"
 #include "kernel/plan/collect.h"
 #include "kernel/plan/needs.h"
 
@@ -59,12 +61,19 @@ static bool check_svm(struct diag *diag)
     return svm_support_check(&caps, diag);
 }
 
-static bool check_vmx(struct diag *diag)
+static struct vmx_caps read_vmx(void)
 {
     uint32_t ecx = cpu_cpuid(CPUID_FEATURES, 0).ecx;
     struct vmx_caps caps;
 
     vmx_caps_read(&caps, ecx & CPUID_1_ECX_VMX, ecx & CPUID_1_ECX_X2APIC, rdmsr, NULL);
+    return caps;
+}
+
+static bool check_vmx(struct diag *diag)
+{
+    struct vmx_caps caps = read_vmx();
+
     return vmx_support_check(&caps, diag);
 }
 
@@ -92,6 +101,26 @@ bool machine_check_processor(struct diag *diag)
 {
     return (is_amd() ? check_svm(diag) : check_vmx(diag)) && check_no_execute(diag) &&
            check_paging(diag);
+}
+
+void machine_name_processor(char *text, size_t size)
+{
+    static const struct cpuid_source cpuid = {.read = read_cpuid};
+    char brand[CPUID_BRAND_SIZE];
+
+    cpuid_brand(&cpuid, brand);
+    fmt_print(text, size, "%s", brand[0] != '\0' ? brand : "a processor without a name");
+}
+
+void machine_name_virtualization(char *text, size_t size)
+{
+    struct svm_caps svm = read_svm();
+    struct vmx_caps vmx = read_vmx();
+
+    if (is_amd())
+        svm_caps_describe(&svm, text, size);
+    else
+        vmx_caps_describe(&vmx, text, size);
 }
 
 /*
@@ -140,22 +169,44 @@ void machine_find_processors(const struct acpi_host *acpi, struct hardware *hard
 {
     acpi_fill_hardware(acpi, read_topology(hardware), hardware);
     hardware->phys_bits = read_phys_bits();
-    hardware->page_1g =
-        is_amd() ? read_svm().page_1g : (cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_1G) != 0;
+    hardware->page_1g = is_amd() ? read_svm().page_1g : (read_vmx().ept_vpid_cap & EPT_CAP_1G) != 0;
 }
 
-/* The memory map as it is now, in the planner's terms. */
-static struct machine *machine_now(const struct memory_map *map, struct diag *diag)
+/* The memory map as it is now, in the planner's terms; what is in `kept` stays taken. */
+static struct machine *machine_with(const struct memory_map *map, struct memory_spans kept,
+                                    struct diag *diag)
 {
     struct machine *machine = pages_scratch(sizeof(*machine), diag);
     if (!machine)
         return NULL;
 
-    struct memory_spans kept = pages_kept();
     machine->memory.ranges = machine->ranges;
     machine->memory.capacity = HARDWARE_MAX_RANGES;
     memory_map_convert(map, &kept, &machine->memory);
     return machine;
+}
+
+static struct machine *machine_now(const struct memory_map *map, struct diag *diag)
+{
+    return machine_with(map, pages_kept(), diag);
+}
+
+static void tell_dropped(const struct machine *machine)
+{
+    if (machine->memory.dropped > 0)
+        console_text("bulkhead: the firmware's memory map has too many pieces; %u are not used\n",
+                     machine->memory.dropped);
+}
+
+bool machine_collect_memory(const struct memory_map *map, const struct acpi_host *acpi,
+                            struct hardware *hardware, struct diag *diag)
+{
+    struct machine *machine = machine_with(map, (struct memory_spans){0}, diag);
+
+    if (!machine)
+        return false;
+    tell_dropped(machine);
+    return hardware_collect_memory(hardware, machine->ranges, machine->memory.count, acpi, diag);
 }
 
 bool machine_read_acpi(const struct memory_map *map, struct acpi_host *acpi, struct diag *diag)
@@ -175,9 +226,7 @@ bool machine_check_plan(const struct config *config, const struct memory_map *ma
     struct machine *machine = machine_now(map, diag);
     if (!machine)
         return false;
-    if (machine->memory.dropped > 0)
-        console_text("bulkhead: the firmware's memory map has too many pieces; %u are not used\n",
-                     machine->memory.dropped);
+    tell_dropped(machine);
     machine->hardware = *processors;
     /* The kernel, which looks at the buses, needs no more. */
     struct iommu_demand demand = iommu_demand(config_most_functions(config), UINT8_MAX);

@@ -16,12 +16,20 @@
  */
 bool machine_check_processor(struct diag *diag);
 
+/* What it calls itself, and what it offers for guests, in words. */
+void machine_name_processor(char *text, size_t size);
+void machine_name_virtualization(char *text, size_t size);
+
 /* What the ACPI tables say; the kernel gets it so and does not look at them again. */
 bool machine_read_acpi(const struct memory_map *map, struct acpi_host *acpi, struct diag *diag);
 
 /* The processors' part of *hardware, which is all zero before: who they are, how they share cores.
  */
 void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware);
+
+/* The memory map as it is now, but for what we took ourselves, and its nodes. */
+bool machine_collect_memory(const struct memory_map *map, const struct acpi_host *acpi,
+                            struct hardware *hardware, struct diag *diag);
 
 /* A dry run of the planner with those processors and the memory map as it is now. */
 bool machine_check_plan(const struct config *config, const struct memory_map *map,

@@ -9,6 +9,7 @@
 #include "boot/console.h"
 #include "boot/firmware.h"
 #include "boot/input.h"
+#include "boot/inspect.h"
 #include "boot/kernel.h"
 #include "boot/leave.h"
 #include "boot/machine.h"
@@ -102,8 +103,7 @@ static bool prepare(struct boot *boot, uint64_t entry_tsc, struct diag *diag)
     struct volume *volume = &boot->volume;
     struct input *input = &boot->input;
 
-    if (!volume_open(volume, diag) || !input_read_config(input, volume, diag) ||
-        !machine_check_processor(diag) || !input_read_files(input, volume, diag) ||
+    if (!machine_check_processor(diag) || !input_read_files(input, volume, diag) ||
         !kernel_load(&boot->kernel, diag) || !make_handoff(boot, entry_tsc, diag) ||
         !firmware_map_init(&boot->map, diag))
         return false;
@@ -122,17 +122,43 @@ static bool prepare(struct boot *boot, uint64_t entry_tsc, struct diag *diag)
     return true;
 }
 
-static void start(uint64_t entry_tsc, struct diag *diag)
+/* A stick without a config, or whose config says so, tells of the machine. */
+static void report(struct boot *boot, bool asked, struct diag *diag)
 {
-    struct boot *boot = pages_scratch(sizeof(*boot), diag);
+    if (!asked)
+        console_diag(diag);
+    if (!inspect(&boot->volume, diag))
+        console_diag(diag);
+}
 
-    if (!boot)
-        return;
-    if (prepare(boot, entry_tsc, diag)) {
+static void run(struct boot *boot, uint64_t entry_tsc)
+{
+    struct diag diag;
+    bool good =
+        volume_open(&boot->volume, &diag) && input_read_config(&boot->input, &boot->volume, &diag);
+
+    if (good && boot->input.config.machine.inspect) {
+        report(boot, true, &diag);
+    } else if (!good && boot->input.missing) {
+        report(boot, false, &diag);
+    } else if (good && prepare(boot, entry_tsc, &diag)) {
         console_text("Leaving the firmware\n");
         leave(&boot->leave);
+    } else {
+        console_diag(&diag);
     }
     volume_close(&boot->volume);
+}
+
+static void start(uint64_t entry_tsc)
+{
+    struct diag diag;
+    struct boot *boot = pages_scratch(sizeof(*boot), &diag);
+
+    if (boot)
+        run(boot, entry_tsc);
+    else
+        console_diag(&diag);
 }
 
 /* Called by gnu-efi's start code once it has relocated us. */
@@ -141,7 +167,6 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 {
     uint64_t entry_tsc = cpu_rdtsc();
-    struct diag diag;
 
     firmware_init(image, table);
     console_init();
@@ -149,9 +174,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
     /* Large files take longer than the five minutes that the firmware allows by default. */
     firmware.boot->SetWatchdogTimer(0, 0, 0, NULL);
 
-    start(entry_tsc, &diag);
-
-    console_diag(&diag);
+    start(entry_tsc);
     pages_release();
     console_text("Bulkhead does not start. The firmware goes on with its next boot option in %u s, "
                  "or at a key.\n",

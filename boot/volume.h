@@ -21,7 +21,16 @@ struct volume {
 struct volume_file {
     EFI_FILE_HANDLE handle;
     uint64_t size; /* bytes, not 0 */
+    bool missing;  /* the volume has no such file */
     char name[VOLUME_MAX_NAME + 1];
+};
+
+/* A file that is being written. */
+struct volume_output {
+    EFI_FILE_HANDLE handle;
+    EFI_STATUS status; /* the first failure */
+    UINTN used;        /* bytes of `buffer` that are not written yet */
+    char buffer[KIB(16)];
 };
 
 /* False: we came from a place without files (network boot, firmware's own flash). */
@@ -41,5 +50,14 @@ bool volume_file_open(const struct volume *volume, const char *name, size_t leng
  */
 bool volume_file_read(struct volume_file *file, void *to, struct diag *diag);
 void volume_file_close(struct volume_file *file);
+
+/*
+ * Make a file anew, with the folder \bulkhead where that is missing, and write text to it. Whether
+ * all of it got there is known when it was closed.
+ */
+bool volume_output_open(const struct volume *volume, const char *name, struct volume_output *output,
+                        struct diag *diag);
+void volume_output_put(struct volume_output *output, const char *text);
+bool volume_output_close(struct volume_output *output, struct diag *diag);
 
 #endif

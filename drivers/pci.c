@@ -12,7 +12,6 @@
 #define CONFIG_REG     BITS(7, 2)
 
 #define ECAM_SHIFT 12 /* 4 KiB for each function */
-#define BUS_SHIFT  20
 
 static struct pci_access machine;
 
@@ -131,29 +130,11 @@ static void config_write(void *context, pci_address_t at, uint32_t reg, unsigned
         port_write(at, reg, size, value);
 }
 
-static bool is_reachable(const struct pci_segment *window)
-{
-    uint64_t end = ((uint64_t)window->last_bus + 1) << BUS_SHIFT;
-
-    return window->ecam.raw != 0 && window->ecam.raw < GIB(4) && end <= GIB(4) - window->ecam.raw;
-}
-
 uint32_t pci_init(const struct pci_segment *windows, uint32_t count, uint64_t address_end)
 {
-    uint32_t left_out = 0;
-
     machine =
         (struct pci_access){.read = config_read, .write = config_write, .address_end = address_end};
-    for (uint32_t i = 0; i < count; i++) {
-        if (is_reachable(&windows[i]) && machine.segment_count < PCI_MAX_SEGMENTS - 1)
-            machine.segments[machine.segment_count++] = windows[i];
-        else
-            left_out++;
-    }
-    /* The last entry: it counts for the buses that no window has. */
-    machine.segments[machine.segment_count++] =
-        (struct pci_segment){.number = 0, .first_bus = 0, .last_bus = PCI_BUSES - 1};
-    return left_out;
+    return pci_use_windows(&machine, windows, count);
 }
 
 uint32_t pci_take_over(struct pci_inventory *inventory)

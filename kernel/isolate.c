@@ -9,6 +9,7 @@
 #include "drivers/iommu.h"
 #include "drivers/pci.h"
 #include "kernel/log.h"
+#include "kernel/plan/survey.h"
 
 #define POLL_US    UINT64_C(1000000)
 #define POLL_MOST  64 /* faults that are taken out at a time; units keep others, or lose them */
@@ -40,19 +41,6 @@ static void note_bridges(const struct pci_inventory *pci)
     }
 }
 
-static uint8_t last_bus(const struct pci_inventory *pci)
-{
-    uint32_t last = 0;
-    for (uint32_t i = 0; i < pci->count; i++) {
-        const struct pci_function *function = &pci->functions[i];
-        uint32_t bus = pci_is_bridge(function) ? function->subordinate : 0;
-        bus = bus > pci_bus_of(function->address) ? bus : pci_bus_of(function->address);
-        if (pci_segment_of(function->address) == 0 && bus > last)
-            last = bus;
-    }
-    return (uint8_t)last;
-}
-
 static bool bridge(void *context, struct remapping_function at, struct remapping_buses *buses)
 {
     pci_address_t wanted = pci_address(at.segment, at.bus, at.devfn >> 3u, at.devfn & 7u);
@@ -70,40 +58,15 @@ static struct remapping remapping_of(const struct acpi_host *acpi)
     return (struct remapping){.host = acpi, .pci = {.bridge = bridge}};
 }
 
-static bool has_region(const struct remapping *remapping, pci_address_t at)
-{
-    struct remapping_function function = {.segment = (uint16_t)pci_segment_of(at),
-                                          .bus = (uint8_t)pci_bus_of(at),
-                                          .devfn = (uint8_t)at.raw};
-    struct remapping_region region;
-    uint32_t next = 0;
-    return remapping_next_region(remapping, function, &next, &region);
-}
-
-/* False: there are more than can be noted. */
-static bool tie_functions(const struct acpi_host *acpi, const struct pci_inventory *pci,
-                          struct hardware *hardware)
-{
-    struct remapping remapping = remapping_of(acpi);
-    for (uint32_t i = 0; i < pci->count; i++)
-        if (!pci_is_bridge(&pci->functions[i]) &&
-            has_region(&remapping, pci->functions[i].address) &&
-            !hardware_tie(hardware, pci->functions[i].address))
-            return false;
-    return true;
-}
-
 void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pci,
                     const struct config *config, struct hardware *hardware)
 {
     note_bridges(pci);
-    demand = iommu_demand(config_most_functions(config), last_bus(pci));
+    demand = iommu_demand(config_most_functions(config), pci_last_bus(pci));
     hardware->iommu_bytes = iommu_bytes(acpi, &demand);
-    if (!tie_functions(acpi, pci, hardware)) {
+    if (!survey_devices(acpi, pci, hardware))
         log_line("ACPI: firmware shares memory with more than %u devices: none is given away",
                  HARDWARE_MAX_TIED);
-        hardware->iommu = HARDWARE_NO_IOMMU;
-    }
 }
 
 bool isolate_start(const struct acpi_host *acpi, struct diag *diag)

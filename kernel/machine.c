@@ -5,9 +5,7 @@
 #include "kernel/lib/bits.h"
 #include "kernel/log.h"
 #include "kernel/plan/collect.h"
-
-#define LAPIC_BASE   0xfee00000u /* where messages for local APICs go, too */
-#define SERIAL_PORTS 8
+#include "kernel/plan/survey.h"
 
 bool machine_check_handoff(const struct handoff *handoff, struct diag *diag)
 {
@@ -24,17 +22,10 @@ static bool note_own_registers(const struct handoff *handoff, const struct acpi_
                                uint16_t serial, struct hardware *hardware)
 {
     const struct handoff_screen *shown = &handoff->screen;
-    bool good = hardware_own(hardware, LAPIC_BASE, PAGE_4K, false);
+    struct survey_screen screen = {shown->base, shown->pixels != PIXELS_NONE ? shown->size : 0};
 
-    for (uint32_t i = 0; i < acpi->madt.ioapic_count; i++)
-        good = good && hardware_own(hardware, acpi->madt.ioapics[i].address, PAGE_4K, false);
-    if (acpi->hpet.present)
-        good = good && hardware_own(hardware, acpi->hpet.address, PAGE_4K, false);
-    if (shown->pixels != PIXELS_NONE)
-        good = good && hardware_own(hardware, shown->base, shown->size, false);
-    if (serial != 0)
-        good = good && hardware_own(hardware, serial, SERIAL_PORTS, true);
-    return good;
+    return survey_registers(acpi, &screen, hardware) &&
+           (serial == 0 || hardware_own(hardware, serial, SURVEY_UART_PORTS, true));
 }
 
 static void log_regions(const struct acpi_host *acpi, const struct hardware *hardware)

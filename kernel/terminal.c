@@ -11,11 +11,12 @@
 #include "kernel/console/console.h"
 #include "kernel/lib/mem.h"
 #include "kernel/lock.h"
+#include "kernel/plan/survey.h"
 
 #define LOG_BYTES          4096
 #define OUT_BYTES          256  /* little at a time: it is made on a guest's processor */
 #define KEYS_MAX           1024 /* for one interrupt: a port may never run empty */
-#define COM1               0x3f8
+#define COM1               SURVEY_COM1
 #define UNFINISHED_LINE_US 50000 /* a line that does not grow for so long is shown */
 #define PUMP_ROUNDS        8     /* bound on the work that one call does for others */
 #define FLUSH_ROUNDS       256
@@ -41,13 +42,6 @@ static struct {
 /* Somebody wanted to pump while another was at it. */
 static _Atomic bool pump_again;
 
-/* Interface types of the SPCR: 0 and 1 are 16550s at ports; a memory-mapped one is not driven. */
-static bool spcr_is_16550(const struct acpi_spcr *spcr)
-{
-    return spcr->present && spcr->interface <= 1 && spcr->base.present &&
-           spcr->base.space == ACPI_SPACE_IO;
-}
-
 void terminal_init_serial(const struct config_machine *config, const struct acpi_host *acpi)
 {
     uint16_t port = COM1;
@@ -58,9 +52,8 @@ void terminal_init_serial(const struct config_machine *config, const struct acpi
     if (config && config->console == CONSOLE_PORT) {
         port = config->console_port;
         baud = config->console_baud;
-    } else if (acpi && spcr_is_16550(&acpi->spcr)) {
-        port = (uint16_t)acpi->spcr.base.address;
-        baud = acpi->spcr.baud;
+    } else if (acpi) {
+        port = survey_console_port(acpi, &baud);
     }
     uart_init(&uart, port, baud);
 }

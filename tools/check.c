@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * check CONFIG: does this config start? Parses it with the very code that runs at boot, and looks
- * at the files that it names, beside it. Exit status 0: fine, 1: refused, 2: wrong usage.
+ * at the files that it names, beside it; with a hardware report also whether it fits that machine.
+ * Exit status 0: fine, 1: refused, 2: wrong usage.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -15,8 +16,10 @@
 
 #include "boot/guest_check.h"
 #include "kernel/config/config.h"
+#include "tools/check_hardware.h"
 
 #define MAX_FILES (2 * CONFIG_MAX_GUESTS + CONFIG_MAX_MODULES)
+#define MAX_KEPT  (MAX_FILES + CONFIG_MAX_GUESTS + 1)
 
 /* What is on the stick already, in the folder where the guests' files go. */
 #define CONFIG_ON_STICK "bulkhead.conf"
@@ -26,15 +29,14 @@ struct checker {
     struct config config;
     const struct slice *files[MAX_FILES]; /* each name once, in the config's order */
     size_t file_count;
+    /* What the boot half keeps in memory: the config, each file once, and what it makes. */
+    uint64_t kept[MAX_KEPT];
+    struct kept_files kept_files;
 };
 
 static bool refuse(const struct checker *checker, const struct diag *diag)
 {
-    fprintf(stderr, "%s:%" PRIu32 ":%" PRIu32 ": %s\n", checker->path, diag->line, diag->column,
-            diag->message);
-    if (diag->hint[0] != '\0')
-        fprintf(stderr, "  hint: %s\n", diag->hint);
-    return false;
+    return tell_diag(checker->path, diag);
 }
 
 static bool refuse_at(const struct checker *checker, const struct slice *place, struct diag *diag)
@@ -112,8 +114,14 @@ static bool read_file(const struct checker *checker, const struct slice *name, b
     return diag_at(diag, name->line, name->column);
 }
 
+/* The boot half has so many bytes in memory. */
+static void keep(struct checker *checker, uint64_t size)
+{
+    checker->kept[checker->kept_files.count++] = size;
+}
+
 /* The guest's kernel and all else together, as the boot half will check it. */
-static bool check_image(const struct checker *checker, const struct config_guest *guest,
+static bool check_image(struct checker *checker, const struct config_guest *guest,
                         const struct guest_files *files)
 {
     static uint8_t data[IMAGE_DATA_SIZE];
@@ -121,12 +129,14 @@ static bool check_image(const struct checker *checker, const struct config_guest
     struct diag diag;
     size_t used;
 
-    return guest_check(&checker->config, guest, files, data, &image, &used, &diag) ||
-           refuse(checker, &diag);
+    if (!guest_check(&checker->config, guest, files, data, &image, &used, &diag))
+        return refuse(checker, &diag);
+    keep(checker, used);
+    return true;
 }
 
 /* All about one guest's files. Each that is missing is told, not the first alone. */
-static bool check_guest(const struct checker *checker, const struct config_guest *guest)
+static bool check_guest(struct checker *checker, const struct config_guest *guest)
 {
     struct guest_files files = {.kernel = {0}};
     struct diag diag;
@@ -215,6 +225,7 @@ static bool check_config(struct checker *checker)
         fprintf(stderr, "%s: %s\n", checker->path, fault);
         return false;
     }
+    keep(checker, size);
     if (!config_parse(text, size, &checker->config, &diag))
         return refuse(checker, &diag);
     return check_guests(checker);
@@ -244,21 +255,42 @@ static void print_summary(const struct checker *checker)
            memory / MIB(1));
 }
 
+/* Does it fit the machine that the report describes? */
+static bool check_machine(struct checker *checker, const char *report)
+{
+    struct diag diag;
+    size_t i;
+
+    for (i = 0; i < checker->file_count; i++) {
+        struct image_file file;
+
+        if (!read_file(checker, checker->files[i], false, &file, &diag))
+            return refuse(checker, &diag);
+        keep(checker, file.size);
+    }
+    checker->kept_files.sizes = checker->kept;
+    return check_hardware(report, &checker->config, checker->path, &checker->kept_files);
+}
+
 static int usage(const char *program)
 {
-    fprintf(stderr,
-            "usage: %s [--files] CONFIG\n"
-            "Check a config and the files that it names; they are looked for beside it.\n"
-            "  --files  print the files' names, each once, instead of a summary\n",
-            program);
+    fprintf(
+        stderr,
+        "usage: %s [--files | --hardware REPORT] CONFIG\n"
+        "Check a config and the files that it names; they are looked for beside it.\n"
+        "  --files            print the files' names, each once, instead of a summary\n"
+        "  --hardware REPORT  plan it for the machine whose bulkhead/hardware.txt this is, and\n"
+        "                     print the plan\n",
+        program);
     return 2;
 }
 
 int main(int count, char **arguments)
 {
     static struct checker checker;
-    bool files = count > 1 && strcmp(arguments[1], "--files") == 0;
-    int first = files ? 2 : 1;
+    bool files = count == 3 && strcmp(arguments[1], "--files") == 0;
+    bool hardware = count == 4 && strcmp(arguments[1], "--hardware") == 0;
+    int first = files ? 2 : hardware ? 3 : 1;
 
     if (count == 2 && strcmp(arguments[1], "--help") == 0) {
         usage(arguments[0]);
@@ -267,11 +299,11 @@ int main(int count, char **arguments)
     if (count != first + 1 || arguments[first][0] == '-')
         return usage(arguments[0]);
     checker.path = arguments[first];
-    if (!check_config(&checker))
+    if (!check_config(&checker) || (hardware && !check_machine(&checker, arguments[2])))
         return 1;
     if (files)
         print_files(&checker);
-    else
+    else if (!hardware)
         print_summary(&checker);
     return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -176,7 +176,7 @@ bool config_parse(const char *text, size_t size, struct config *config, struct d
     config->device_count = 0;
     if (!lexer_init(&lexer, text, size, diag) || !read_lines(&state, &lexer))
         return false;
-    if (config->guest_count == 0) {
+    if (config->guest_count == 0 && !config->machine.inspect) {
         diag_set(diag, "the config has no guest");
         diag_hint(diag, "add a section such as [guest web]");
         return diag_at(diag, 1, 1);

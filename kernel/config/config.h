@@ -7,6 +7,8 @@
  *     [machine]
  *     console  = com1 115200       # com1 .. com4, a port such as 0x3f8, or screen; then the baud
  *                                  # rate, a divisor of 115200
+ *     inspect  = yes               # yes | no (default): write a report of the machine instead of
+ *                                  # starting guests, of which there may be none then
  *     [guest web]
  *     cpus     = 2                 # default 1; see below
  *     memory   = 512M              # required: K, M or G; a multiple of 2M
@@ -104,6 +106,7 @@ struct config_machine {
     enum config_console console;
     uint16_t console_port; /* I/O port of the UART, when console is CONSOLE_PORT (com1 = 0x3f8) */
     uint32_t console_baud; /* 0: not given, leave it as firmware set it, else 115200 */
+    bool inspect;          /* the boot half writes a report of the machine and starts no guest */
 };
 
 /* A file that is put into the guest's memory beside its kernel. */
@@ -151,7 +154,7 @@ struct config_guest {
 /* The guests come last, so that those that are not there take no memory: config_bytes(). */
 struct config {
     struct config_machine machine;
-    uint32_t guest_count; /* at least 1 */
+    uint32_t guest_count; /* at least 1; with machine.inspect there may be none */
     uint32_t module_count;
     uint32_t listed_count;
     uint32_t device_count;

@@ -12,6 +12,7 @@
 
 static const struct config_key machine_keys[] = {
     {"console", config_parse_console, "com1 115200", ANY_KIND, 0, false},
+    {"inspect", config_parse_inspect, "yes", ANY_KIND, 0, false},
 };
 
 static const struct config_key guest_keys[] = {

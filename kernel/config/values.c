@@ -140,6 +140,18 @@ bool config_parse_console(const struct slice *value, const struct config_target 
            (baud.length == 0 || parse_baud(&baud, &machine->console_baud, diag));
 }
 
+/* ---- [machine] inspect ---- */
+
+bool config_parse_inspect(const struct slice *value, const struct config_target *target,
+                          struct diag *diag)
+{
+    target->machine->inspect = slice_equal(value, "yes");
+    if (target->machine->inspect || slice_equal(value, "no"))
+        return true;
+    diag_set(diag, "inspect must be yes or no, not \"%.*s\"", slice_shown(value), value->start);
+    return config_refuse(value, 0, diag);
+}
+
 /* ---- [guest NAME] ---- */
 
 bool config_check_name(const struct slice *name, struct diag *diag)

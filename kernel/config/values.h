@@ -20,6 +20,7 @@ typedef bool config_parse_value(const struct slice *value, const struct config_t
 
 /* of [machine] */
 config_parse_value config_parse_console;
+config_parse_value config_parse_inspect;
 
 /* of [guest NAME] */
 config_parse_value config_parse_cpus;

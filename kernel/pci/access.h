@@ -37,6 +37,14 @@ struct pci_access {
 const struct pci_segment *pci_segment_find(const struct pci_access *access, uint32_t segment,
                                            uint32_t bus);
 
+/*
+ * The ways to configuration space from MCFG's windows: `access`, which has none yet, gets those
+ * that lie below 4 GiB as a whole, and then mechanism #1 for the buses of segment 0 that no window
+ * has. Returns how many windows are left out.
+ */
+uint32_t pci_use_windows(struct pci_access *access, const struct pci_segment *windows,
+                         uint32_t count);
+
 static inline uint32_t pci_read32(const struct pci_access *access, pci_address_t at, uint32_t reg)
 {
     return access->read(access->context, at, reg, 4);

@@ -137,7 +137,7 @@ static void size_rom(const struct pci_access *access, struct pci_inventory *inve
 }
 
 /* Host bridges are left alone: some stop answering for memory when their decoding is off. */
-static bool has_bars(const struct pci_function *function)
+bool pci_has_bars(const struct pci_function *function)
 {
     return function->header <= PCI_HEADER_BRIDGE && function->class_code >> 8 != 0x0600 &&
            !(function->flags & PCI_VIRTUAL);
@@ -198,7 +198,7 @@ static bool in_bar(const struct pci_function *function, uint32_t bar, uint64_t o
            offset + size <= pci_bar_size(&function->bars[bar]);
 }
 
-static void check_msix(struct pci_inventory *inventory, struct pci_function *function)
+void pci_check_msix(struct pci_inventory *inventory, struct pci_function *function)
 {
     const struct pci_caps *caps = &function->caps;
     uint64_t pending = ((uint64_t)caps->msix_vectors + 63) / 64 * 8;
@@ -214,11 +214,11 @@ static void check_msix(struct pci_inventory *inventory, struct pci_function *fun
 void pci_size_bars(const struct pci_access *access, struct pci_inventory *inventory)
 {
     for (uint32_t i = 0; i < inventory->count; i++)
-        if (has_bars(&inventory->functions[i]))
+        if (pci_has_bars(&inventory->functions[i]))
             size_function(access, inventory, &inventory->functions[i]);
     for (uint32_t i = 0; i + 1 < inventory->count; i++)
         if (inventory->functions[i].caps.sriov != 0 && inventory->functions[i + 1].physical == i)
             size_virtual(access, inventory, (uint16_t)i);
     for (uint32_t i = 0; i < inventory->count; i++)
-        check_msix(inventory, &inventory->functions[i]);
+        pci_check_msix(inventory, &inventory->functions[i]);
 }

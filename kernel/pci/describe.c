@@ -74,6 +74,8 @@ size_t pci_describe_bar(const struct pci_bar *bar, char *text, size_t size)
         return fmt_print(text, size, "%s", "");
     if (bar->kind == PCI_BAR_BROKEN)
         return fmt_print(text, size, "broken");
+    if (bar->kind == PCI_BAR_UNKNOWN)
+        return fmt_print(text, size, "of unknown size");
     if (bar->kind == PCI_BAR_IO)
         return fmt_print(text, size, "%u ports at %#lx", 1u << bits, bar->base);
     if (unit == 0)

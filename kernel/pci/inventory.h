@@ -23,7 +23,8 @@ enum pci_bar_kind {
     PCI_BAR_IO,
     PCI_BAR_32,
     PCI_BAR_64,
-    PCI_BAR_BROKEN, /* it makes no sense: `base` is what firmware wrote there */
+    PCI_BAR_BROKEN,  /* it makes no sense: `base` is what firmware wrote there */
+    PCI_BAR_UNKNOWN, /* its size was not found out, which is the case in reports alone (told.h) */
 };
 
 struct pci_bar {
@@ -169,6 +170,9 @@ uint16_t pci_find(const struct pci_inventory *inventory, pci_address_t at);
 /* The bridge to that bus of the segment, or PCI_NONE: it is a root bus. */
 uint16_t pci_bridge_to(const struct pci_inventory *inventory, pci_address_t bus);
 
+/* The last bus of segment 0 that has devices, or may have some as a bridge leads there. */
+uint8_t pci_last_bus(const struct pci_inventory *inventory);
+
 /*
  * The requester ids under which what it sends may arrive at the root complex: its own, and those of
  * a bridge from a conventional bus. Returns how many, 1 to PCI_MAX_REQUESTERS.
@@ -191,10 +195,10 @@ static inline bool pci_is_any_bridge(const struct pci_function *function)
     return pci_is_bridge(function) || function->class_code >> 16 == 0x06;
 }
 
-/* Bytes, 0 for a BAR that is none or broken. */
+/* Bytes, 0 for a BAR that is none, broken or unknown. */
 static inline uint64_t pci_bar_size(const struct pci_bar *bar)
 {
-    return bar->kind == PCI_BAR_NONE || bar->kind == PCI_BAR_BROKEN ? 0 : BIT(bar->bits);
+    return bar->kind >= PCI_BAR_IO && bar->kind <= PCI_BAR_64 ? BIT(bar->bits) : 0;
 }
 
 static inline bool pci_bar_is_memory(const struct pci_bar *bar)

@@ -8,6 +8,8 @@
 #include "kernel/lib/mem.h"
 #include "kernel/pci/work.h"
 
+#define BUS_SHIFT 20 /* 1 MiB of a window for each bus */
+
 void pci_warn(struct pci_inventory *inventory, pci_address_t at, enum pci_fault fault)
 {
     if (inventory->warning_count < PCI_MAX_WARNINGS)
@@ -62,6 +64,44 @@ const struct pci_segment *pci_segment_find(const struct pci_access *access, uint
             return entry;
     }
     return NULL;
+}
+
+uint8_t pci_last_bus(const struct pci_inventory *inventory)
+{
+    uint32_t last = 0;
+
+    for (uint32_t i = 0; i < inventory->count; i++) {
+        const struct pci_function *function = &inventory->functions[i];
+        uint32_t bus = pci_is_bridge(function) ? function->subordinate : 0;
+        bus = bus > pci_bus_of(function->address) ? bus : pci_bus_of(function->address);
+        if (pci_segment_of(function->address) == 0 && bus > last)
+            last = bus;
+    }
+    return (uint8_t)last;
+}
+
+static bool is_reachable(const struct pci_segment *window)
+{
+    uint64_t end = ((uint64_t)window->last_bus + 1) << BUS_SHIFT;
+
+    return window->ecam.raw != 0 && window->ecam.raw < GIB(4) && end <= GIB(4) - window->ecam.raw;
+}
+
+uint32_t pci_use_windows(struct pci_access *access, const struct pci_segment *windows,
+                         uint32_t count)
+{
+    uint32_t left_out = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_reachable(&windows[i]) && access->segment_count < PCI_MAX_SEGMENTS - 1)
+            access->segments[access->segment_count++] = windows[i];
+        else
+            left_out++;
+    }
+    /* The last entry: it counts for the buses that no window has. */
+    access->segments[access->segment_count++] =
+        (struct pci_segment){.number = 0, .first_bus = 0, .last_bus = PCI_BUSES - 1};
+    return left_out;
 }
 
 /* What a bridge says of the buses below it. Until firmware numbers them, that is 0. */

@@ -18,6 +18,12 @@ void pci_read_caps(const struct pci_access *access, struct pci_inventory *invent
  */
 void pci_add_virtual(const struct pci_access *access, struct pci_inventory *inventory);
 
+/* Has it a header with BARs that may be looked at (bars.c)? */
+bool pci_has_bars(const struct pci_function *function);
+
+/* Do its MSI-X table and PBA lie in its memory BARs (bars.c)? */
+void pci_check_msix(struct pci_inventory *inventory, struct pci_function *function);
+
 /* A place for one more function, all zero; NULL when there is none (scan.c). */
 struct pci_function *pci_new_function(struct pci_inventory *inventory, pci_address_t at);
 

@@ -172,6 +172,10 @@ static bool check_bar(const struct candidate *at, uint32_t number)
         fmt_print(why, sizeof(why), "its BAR %u makes no sense", number);
         return refuse(at, why, "remove the line; the device may be defective");
     }
+    if (bar->kind == PCI_BAR_UNKNOWN) {
+        fmt_print(why, sizeof(why), "the report does not know how large its BAR %u is", number);
+        return refuse(at, why, "firmware did not tell; only the boot itself can say");
+    }
     if (bar->base == 0) {
         if (number == PCI_ROM || !pci_bar_is_memory(bar)) {
             return true; /* the guest does without */

@@ -158,7 +158,8 @@ static void check_config(const struct text *text, const struct config *config)
     PROMISE(machine->console <= CONSOLE_SCREEN);
     PROMISE((machine->console == CONSOLE_PORT) == (machine->console_port != 0));
     PROMISE(machine->console_baud == 0 || 115200 % machine->console_baud == 0);
-    PROMISE(config->guest_count >= 1 && config->guest_count <= CONFIG_MAX_GUESTS);
+    PROMISE(config->guest_count >= 1 || config->machine.inspect);
+    PROMISE(config->guest_count <= CONFIG_MAX_GUESTS);
     check_modules(text, config);
     check_devices(text, config);
     check_lists(config);

@@ -128,7 +128,10 @@ static const struct bad bad_configs[] = {
     {"[guest web]\npriority = 9\n", 0, 2, 1, "[guest] knows no key \"priority\"",
      "its keys are cpus, memory, kind, kernel, initrd, module, cmdline, load, entry, device, "
      "on-crash"},
-    {"[machine]\nlog = x\n", 0, 2, 1, "[machine] knows no key \"log\"", "its keys are console"},
+    {"[machine]\nlog = x\n", 0, 2, 1, "[machine] knows no key \"log\"",
+     "its keys are console, inspect"},
+    {"[guest web]\ninspect = yes\n", 0, 2, 1, "[guest] knows no key \"inspect\"",
+     "it belongs into a [machine] section"},
     {"[guest web]\nmemory x = 512M\n", 0, 2, 1, "[guest] knows no key \"memory x\"",
      "did you mean \"memory\"?"},
     {GUEST "\nmemory = 256M\n", 0, 5, 1, "a second memory; the first is in line 2",
@@ -339,6 +342,13 @@ static const struct bad bad_configs[] = {
     {GUEST "on-crash = Restart\n", 0, 4, 12,
      "on-crash must be halt, restart or reboot-machine, not \"Restart\"",
      "did you mean \"restart\"?"},
+
+    /* ---- inspect ---- */
+    {"[machine]\ninspect = true\n", 0, 2, 11, "inspect must be yes or no, not \"true\"", NO_HINT},
+    {"[machine]\ninspect = Yes\n", 0, 2, 11, "inspect must be yes or no, not \"Yes\"", NO_HINT},
+    {"[machine]\ninspect =\n", 0, 2, 10, "inspect has no value", "write such as inspect = yes"},
+    {"[machine]\ninspect = no\n", 0, 1, 1, "the config has no guest",
+     "add a section such as [guest web]"},
 
     /* ---- console ---- */
     {"[machine]\nconsole = com5\n", 0, 2, 11, CONSOLE "\"com5\"", "did you mean \"com1\"?"},

@@ -159,6 +159,20 @@ static void test_quotes(void **state)
     assert_int_equal(config.guests[0].memory, MIB(64));
 }
 
+static void test_inspect(void **state)
+{
+    (void)state;
+    parse(GUEST);
+    assert_false(config.machine.inspect);
+    parse(GUEST "[machine]\ninspect = no\n");
+    assert_false(config.machine.inspect);
+    parse(GUEST "[machine]\ninspect = yes\n");
+    assert_true(config.machine.inspect);
+    parse("[machine]\ninspect = yes # a stick that starts nobody\n");
+    assert_true(config.machine.inspect);
+    assert_int_equal(config.guest_count, 0);
+}
+
 static void test_console(void **state)
 {
     static const struct {
@@ -414,14 +428,23 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_key),      cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_cr_lf_and_mark), cmocka_unit_test(test_blanks_and_comments),
-        cmocka_unit_test(test_quotes),         cmocka_unit_test(test_console),
-        cmocka_unit_test(test_memory),         cmocka_unit_test(test_on_crash),
-        cmocka_unit_test(test_cpus),           cmocka_unit_test(test_lists_of_several_guests),
-        cmocka_unit_test(test_kinds),          cmocka_unit_test(test_load_and_entry),
-        cmocka_unit_test(test_devices),        cmocka_unit_test(test_modules),
-        cmocka_unit_test(test_limits),         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_cr_lf_and_mark),
+        cmocka_unit_test(test_blanks_and_comments),
+        cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_console),
+        cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_on_crash),
+        cmocka_unit_test(test_cpus),
+        cmocka_unit_test(test_lists_of_several_guests),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_load_and_entry),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

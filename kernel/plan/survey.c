@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/plan/survey.h"
+
+#include "kernel/acpi/remapping.h"
+
+#define LAPIC_BASE 0xfee00000u /* where messages for local APICs go, too */
+
+bool survey_registers(const struct acpi_host *acpi, const struct survey_screen *screen,
+                      struct hardware *hardware)
+{
+    bool good = hardware_own(hardware, LAPIC_BASE, PAGE_4K, false);
+
+    for (uint32_t i = 0; i < acpi->madt.ioapic_count; i++)
+        good = good && hardware_own(hardware, acpi->madt.ioapics[i].address, PAGE_4K, false);
+    if (acpi->hpet.present)
+        good = good && hardware_own(hardware, acpi->hpet.address, PAGE_4K, false);
+    if (screen->size != 0)
+        good = good && hardware_own(hardware, screen->base, screen->size, false);
+    return good;
+}
+
+/* Interface types of the SPCR: 0 and 1 are 16550s at ports; a memory-mapped one is not driven. */
+static bool spcr_is_16550(const struct acpi_spcr *spcr)
+{
+    return spcr->present && spcr->interface <= 1 && spcr->base.present &&
+           spcr->base.space == ACPI_SPACE_IO;
+}
+
+uint16_t survey_console_port(const struct acpi_host *acpi, uint32_t *baud)
+{
+    bool told = spcr_is_16550(&acpi->spcr);
+
+    *baud = told ? acpi->spcr.baud : 0;
+    return told ? (uint16_t)acpi->spcr.base.address : SURVEY_COM1;
+}
+
+static bool bridge(void *context, struct remapping_function at, struct remapping_buses *buses)
+{
+    const struct pci_inventory *pci = context;
+    uint16_t index = pci_find(pci, pci_address(at.segment, at.bus, at.devfn >> 3u, at.devfn & 7u));
+
+    if (index == PCI_NONE || !pci_is_bridge(&pci->functions[index]) ||
+        pci->functions[index].flags & PCI_BRIDGE_BAD)
+        return false;
+    *buses = (struct remapping_buses){pci->functions[index].secondary,
+                                      pci->functions[index].subordinate};
+    return true;
+}
+
+static bool has_region(const struct remapping *remapping, pci_address_t at)
+{
+    struct remapping_function function = {.segment = (uint16_t)pci_segment_of(at),
+                                          .bus = (uint8_t)pci_bus_of(at),
+                                          .devfn = (uint8_t)at.raw};
+    struct remapping_region region;
+    uint32_t next = 0;
+
+    return remapping_next_region(remapping, function, &next, &region);
+}
+
+bool survey_devices(const struct acpi_host *acpi, const struct pci_inventory *pci,
+                    struct hardware *hardware)
+{
+    /* The callback takes no pointer to const, and changes nothing. */
+    struct remapping remapping = {.host = acpi,
+                                  .pci = {.bridge = bridge, .context = (void *)(uintptr_t)pci}};
+
+    for (uint32_t i = 0; i < pci->count; i++) {
+        const struct pci_function *function = &pci->functions[i];
+        if (!pci_is_bridge(function) && has_region(&remapping, function->address) &&
+            !hardware_tie(hardware, function->address)) {
+            hardware->iommu = HARDWARE_NO_IOMMU;
+            return false;
+        }
+    }
+    return true;
+}
