@@ -98,8 +98,8 @@ static void pcie_rules(struct vfunction *v, uint32_t at)
 
 static void msi_rules(struct vfunction *v, uint32_t at)
 {
-    uint32_t size = vfunction_msi_size(v->flags);
-    for (uint32_t reg = at; reg < at + size && reg < PCI_CONFIG_SIZE; reg += 4)
+    uint32_t size = pci_msi_size(v->flags);
+    for (uint32_t reg = at; reg < at + size; reg += 4)
         v->rules[DWORD(reg)].kind = VFUNCTION_MSI;
 }
 
