@@ -19,12 +19,31 @@ bool machine_check_handoff(const struct handoff *handoff, struct diag *diag)
     return true;
 }
 
+/* Configuration space and the IOMMUs' registers. */
+static bool note_remapping(const struct acpi_host *acpi, struct hardware *hardware)
+{
+    bool good = true;
+
+    for (uint32_t i = 0; i < acpi->mcfg.count; i++) {
+        const struct acpi_ecam *ecam = &acpi->mcfg.ecams[i];
+        uint64_t buses = (uint64_t)ecam->last_bus - ecam->first_bus + 1;
+        good = good && hardware_own(hardware, ecam->base + MIB(ecam->first_bus), MIB(buses), false);
+    }
+    for (uint32_t i = 0; i < acpi->dmar.unit_count; i++)
+        good = good &&
+               hardware_own(hardware, acpi->dmar.units[i].base, acpi->dmar.units[i].size, false);
+    for (uint32_t i = 0; i < acpi->ivrs.unit_count; i++)
+        good = good && hardware_own(hardware, acpi->ivrs.units[i].base, IVRS_UNIT_BYTES, false);
+    return good;
+}
+
 /* What no guest may get with a PCI function, though a BAR of it be there. */
 static bool note_own_registers(const struct handoff *handoff, const struct acpi_host *acpi,
                                uint16_t serial, struct hardware *hardware)
 {
     const struct handoff_screen *shown = &handoff->screen;
-    bool good = hardware_own(hardware, LAPIC_BASE, PAGE_4K, false);
+    bool good =
+        hardware_own(hardware, LAPIC_BASE, PAGE_4K, false) && note_remapping(acpi, hardware);
 
     for (uint32_t i = 0; i < acpi->madt.ioapic_count; i++)
         good = good && hardware_own(hardware, acpi->madt.ioapics[i].address, PAGE_4K, false);
@@ -51,7 +70,8 @@ bool machine_collect(const struct handoff *handoff, const struct acpi_host *acpi
 {
     *hardware = *(const struct hardware *)(uintptr_t)handoff->hardware;
     if (!note_own_registers(handoff, acpi, serial, hardware))
-        return diag_set(diag, "the machine has more I/O APICs than can be kept from guests");
+        return diag_set(diag,
+                        "the machine has more I/O APICs and IOMMUs than can be kept from guests");
     if (!hardware_collect_memory(hardware,
                                  (const struct hardware_piece *)(uintptr_t)handoff->memory,
                                  handoff->memory_count, acpi, diag))

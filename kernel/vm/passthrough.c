@@ -14,6 +14,7 @@
 #include "kernel/pci/describe.h"
 #include "kernel/vm/guest.h"
 
+_Static_assert(PLAN_MAX_DEVICES <= VPCI_MAX_FUNCTIONS, "vpci_connect()");
 _Static_assert(PCI_MAX_REQUESTERS <= IOMMU_MAX_SOURCES, "iommu_demand()");
 
 /* ---- making them ---- */
@@ -212,6 +213,51 @@ void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news n
         vfunction_msix_program(p->config, pci_machine());
         break;
     }
+}
+
+/* ---- ports ---- */
+
+/* The machine's port behind the guest's; 0: none. The access lies in the BAR as a whole. */
+static uint16_t port_of(const struct guest *guest, uint16_t port, unsigned size)
+{
+    const struct passthrough_set *set = &guest->passthrough;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct plan_device *planned = set->devices[i].planned;
+        for (uint32_t n = 0; n < PCI_BARS; n++) {
+            const struct pci_bar *bar = &planned->function.bars[n];
+            uint64_t offset = port - planned->guest_bars[n];
+            if (bar->kind == PCI_BAR_IO && planned->guest_bars[n] != 0 &&
+                offset < pci_bar_size(bar) && size <= pci_bar_size(bar) - offset)
+                return (uint16_t)(bar->base + offset);
+        }
+    }
+    return 0;
+}
+
+bool passthrough_port_read(struct guest *guest, uint16_t port, unsigned size, uint32_t *value)
+{
+    uint16_t real = port_of(guest, port, size);
+    if (real == 0)
+        return false;
+    if (size == 1)
+        *value = io_in8(real);
+    else
+        *value = size == 2 ? io_in16(real) : io_in32(real);
+    return true;
+}
+
+bool passthrough_port_write(struct guest *guest, uint16_t port, unsigned size, uint32_t value)
+{
+    uint16_t real = port_of(guest, port, size);
+    if (real == 0)
+        return false;
+    if (size == 1)
+        io_out8(real, (uint8_t)value);
+    else if (size == 2)
+        io_out16(real, (uint16_t)value);
+    else
+        io_out32(real, value);
+    return true;
 }
 
 /* ---- pages of MSI-X tables ---- */

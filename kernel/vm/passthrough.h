@@ -7,6 +7,7 @@
  *       |                           | MSI
  *       +-- page of MSI-X table --> vmsix --> message --> iommu_irq(): vCPU's processor, its vector
  *       |
+ *       +-- ports of its BARs ----> the device's ports, each access an exit
  *       +-- other BAR pages ------> the device, no exit
  *     device -- DMA --> iommu_domain: the guest's memory at the guest's addresses
  */
@@ -52,6 +53,10 @@ void passthrough_stop(struct guest *guest);
 
 /* Device `index` of the guest has new MSI or MSI-X settings. With guest->devices held. */
 void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news news);
+
+/* Does one of its I/O BARs answer at `port`? Then this is the access. With guest->devices held. */
+bool passthrough_port_read(struct guest *guest, uint16_t port, unsigned size, uint32_t *value);
+bool passthrough_port_write(struct guest *guest, uint16_t port, unsigned size, uint32_t value);
 
 /* Is there a page of an MSI-X table at `at`? Then this is the access. With guest->devices held. */
 bool passthrough_memory_read(struct guest *guest, gpa_t at, unsigned size, uint64_t *value);
