@@ -43,6 +43,7 @@ enum { STEPS_MAX = 512, STEP_WORK = 8, INIT_WORK = 4 * PCI_CONFIG_SIZE, ALIVE_RE
 static uint8_t space[PCI_CONFIG_SIZE];
 static uint8_t flags;
 static uint32_t reads, work;
+static uint32_t rom; /* the machine's address of it, 0: the guest has none */
 static enum phase phase;
 static struct pci_inventory inventory;
 static struct vfunction function;
@@ -62,13 +63,15 @@ static uint32_t read_config(void *context, pci_address_t at, uint32_t reg, unsig
     return value;
 }
 
-/* A write of the guest that has gone through to the function: 2 bytes, what was there before. */
+/* A write of the guest that has gone through to the function; what was there before. */
 static void check_guest_write(uint32_t reg, unsigned size, uint32_t before, uint32_t value)
 {
     uint32_t pcie = function.caps.pcie, changed = before ^ value;
 
-    PROMISE(size == 2);
-    if (reg == PCI_COMMAND)
+    PROMISE(size == (reg == PCI_ROM_BAR ? 4 : 2));
+    if (reg == PCI_ROM_BAR)
+        PROMISE(rom != 0 && (value & ~(uint32_t)PCI_ROM_ON) == rom);
+    else if (reg == PCI_COMMAND)
         PROMISE(value & PCI_COMMAND_NO_INTX && !(value & (uint32_t)~COMMAND_GUEST));
     else if (reg == PCI_STATUS)
         PROMISE(!(value & (uint32_t)~STATUS_CLEARED));
@@ -123,7 +126,7 @@ static const struct pci_access access = {
 /* As the kernel finds it and gives it to a guest; false: there is nothing that it would give. */
 static bool make_function(uint8_t bases)
 {
-    uint64_t guest[PCI_BARS];
+    uint64_t guest[PCI_BAR_COUNT] = {0};
 
     phase = STARTING;
     pci_scan(&access, &inventory);
@@ -134,8 +137,10 @@ static bool make_function(uint8_t bases)
     const struct pci_function *found = &inventory.functions[0];
     if (found->address.raw != 0 || found->header != PCI_HEADER_DEVICE)
         return false;
-    for (uint32_t i = 0; i < PCI_BARS; i++)
-        guest[i] = bases & BIT(i) ? pci_bar_size(&found->bars[i]) << (bases >> 6) : 0;
+    for (uint32_t i = 0; i < PCI_BAR_COUNT; i++)
+        if (bases & BIT(i) && found->bars[i].base != 0)
+            guest[i] = pci_bar_size(&found->bars[i]) << (bases >> 7);
+    rom = guest[PCI_ROM] ? (uint32_t)found->bars[PCI_ROM].base : 0;
     work = 0;
     phase = RUNNING;
     vfunction_init(&function, found, guest, &access);
@@ -176,7 +181,7 @@ static void check_bars(void)
         uint32_t bar = vfunction_read(&function, &access, PCI_BAR0 + 4 * i, 4);
         PROMISE((bar & ~(function.bar_mask[i] | function.bar_flags[i])) == 0);
     }
-    PROMISE(vfunction_read(&function, &access, PCI_ROM_BAR, 4) == 0);
+    PROMISE(rom != 0 || vfunction_read(&function, &access, PCI_ROM_BAR, 4) == 0);
     PROMISE(vfunction_read(&function, &access, PCI_PIN, 1) == 0);
 }
 
