@@ -48,6 +48,7 @@ struct vfunction {
     uint16_t flags;   /* enum pci_flags */
     uint16_t command; /* below: what the guest wrote */
     uint8_t line;
+    bool removed;          /* the guest finds nobody there any more */
     uint16_t msix_control; /* enable, mask all */
     struct vfunction_msi msi;
     uint32_t bar_mask[PCI_BARS]; /* bits of the address that can be written */
@@ -79,6 +80,10 @@ void vfunction_init(struct vfunction *v, const struct pci_function *function,
 
 /* What the guest wrote is forgotten: its start. The device has been reset. */
 void vfunction_reset(struct vfunction *v);
+
+/* As if it was pulled out, until vfunction_reset(): it is no bus master and sends no interrupts,
+ * all registers read all ones. */
+void vfunction_remove(struct vfunction *v, const struct pci_access *access);
 
 /* 1, 2 or 4 bytes at `reg`, below 0x100, as the guest chose them; not across a doubleword. */
 uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,
