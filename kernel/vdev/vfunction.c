@@ -187,6 +187,7 @@ void vfunction_reset(struct vfunction *v)
     memcpy(v->bars, v->bar_first, sizeof(v->bars));
     v->command = 0;
     v->rom_on = 0;
+    v->removed = false;
     v->line = UINT8_MAX; /* unknown, no connection */
     v->msi = (struct vfunction_msi){0};
     v->msix_control = 0;
@@ -196,6 +197,15 @@ void vfunction_reset(struct vfunction *v)
 static uint32_t bar_at(uint32_t reg)
 {
     return reg == PCI_ROM_BAR ? PCI_ROM : DWORD(reg - PCI_BAR0);
+}
+
+void vfunction_remove(struct vfunction *v, const struct pci_access *access)
+{
+    vfunction_reset(v);
+    v->removed = true;
+    pci_write16(access, v->address, PCI_COMMAND, (uint16_t)PCI_COMMAND_NO_INTX);
+    vfunction_msi_program(v, access, &(struct vfunction_message){0});
+    vfunction_msix_program(v, access);
 }
 
 static uint32_t virtual_part(const struct vfunction *v, enum vfunction_kind kind, uint32_t reg)
@@ -223,6 +233,8 @@ uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *acce
     const struct vfunction_rule *rule = &v->rules[DWORD(reg) % VFUNCTION_RULES];
     enum vfunction_kind kind = (enum vfunction_kind)rule->kind;
     uint32_t value = rule->fixed | virtual_part(v, kind, from);
+    if (v->removed)
+        return size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
     if (rule->shown != 0)
         value |= pci_read32(access, v->address, from) & rule->shown;
     if (kind == VFUNCTION_MSI)
@@ -282,6 +294,8 @@ enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access
     uint32_t to = reg & ~3u, shift = 8 * (reg - to);
     uint32_t mask = (size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1) << shift;
     value <<= shift;
+    if (v->removed)
+        return VFUNCTION_NOTHING;
     switch ((enum vfunction_kind)v->rules[DWORD(to) % VFUNCTION_RULES].kind) {
     case VFUNCTION_PLAIN:
         write_through(v, access, to, value, mask);

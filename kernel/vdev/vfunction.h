@@ -50,6 +50,7 @@ struct vfunction {
     uint8_t line;
     uint32_t rom_on;       /* the ROM's lowest bit, and ... */
     uint32_t rom;          /* ... the machine's address of it */
+    bool removed;          /* the guest finds nobody there any more */
     uint16_t msix_control; /* enable, mask all */
     struct vfunction_msi msi;
     uint32_t bar_mask[PCI_BAR_COUNT]; /* bits of the address that can be written */
@@ -82,6 +83,10 @@ void vfunction_init(struct vfunction *v, const struct pci_function *function,
 
 /* What the guest wrote is forgotten: its start. The device has been reset. */
 void vfunction_reset(struct vfunction *v);
+
+/* As if it was pulled out, until vfunction_reset(): it is no bus master and sends no interrupts,
+ * all registers read all ones. */
+void vfunction_remove(struct vfunction *v, const struct pci_access *access);
 
 /* 1, 2 or 4 bytes at `reg`, below 0x100, as the guest chose them; not across a doubleword. */
 uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,

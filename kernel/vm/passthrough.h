@@ -21,6 +21,21 @@
 
 struct guest;
 
+/* What of the device's doings was blocked in this life of the guest. Written by the processor that
+ * looks after faults (faults.h), and by that of vCPU 0 before the device is attached. */
+struct passthrough_faults {
+    _Atomic uint64_t reads, writes, interrupts;
+    _Atomic uint64_t last; /* address of the latest; an interrupt's as iommu_fault has it */
+    _Atomic bool answered; /* on-device-fault was followed */
+};
+
+/* Changed with guest->devices held. */
+enum passthrough_state {
+    PASSTHROUGH_OFF, /* reaches nothing: the guest does not run */
+    PASSTHROUGH_ON,
+    PASSTHROUGH_REMOVED, /* reaches nothing and is hidden from the guest, to the end of its life */
+};
+
 /* One function. */
 struct passthrough {
     const struct plan_device *planned;
@@ -29,6 +44,8 @@ struct passthrough {
     struct plan_range pages;     /* that exit, as the MSI-X table is in them; size 0: none */
     volatile uint8_t *registers; /* the same, in the hypervisor's address space */
     struct iommu_client *clients[PCI_MAX_REQUESTERS]; /* interrupts come from the first */
+    _Atomic uint32_t state;                           /* enum passthrough_state */
+    struct passthrough_faults faults;
 };
 
 /* All of a guest's. */
@@ -50,6 +67,13 @@ bool passthrough_start(struct guest *guest);
 
 /* The guest has stopped: its devices reach nothing any more. On vCPU 0's processor. */
 void passthrough_stop(struct guest *guest);
+
+/* Is it one of the sources as which the device appears? */
+bool passthrough_is(const struct passthrough *p, struct iommu_source source);
+
+/* The guest has lost the device until it starts anew. Any processor, guest->devices not held.
+ * False: it was not attached. */
+bool passthrough_remove(struct guest *guest, struct passthrough *p);
 
 /* Device `index` of the guest has new MSI or MSI-X settings. With guest->devices held. */
 void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news news);

@@ -7,12 +7,12 @@
 #include "arch/x86/regs/exception.h"
 #include "kernel/acpi/guest.h"
 #include "kernel/alarm.h"
-#include "kernel/isolate.h"
 #include "kernel/log.h"
 #include "kernel/terminal.h"
 #include "kernel/vm/crash.h"
 #include "kernel/vm/decode.h"
 #include "kernel/vm/exits.h"
+#include "kernel/vm/faults.h"
 #include "kernel/vm/platform.h"
 #include "kernel/vm/processors.h"
 
@@ -118,7 +118,7 @@ struct verdict exit_attention(struct vcpu *vcpu, struct vm_exit *exit)
     alarm_poll(vcpu->cpu);
     uint32_t mail = mail_take(vcpu);
     terminal_poll(vcpu->cpu);
-    isolate_poll();
+    faults_poll(vcpu->cpu);
     return mail ? mail_read(vcpu, mail) : verdict_resume();
 }
 
@@ -129,7 +129,7 @@ void vcpu_attend_outside(struct cpu *cpu)
     cpu->attention = 0;
     alarm_poll(cpu);
     terminal_poll(cpu);
-    isolate_poll();
+    faults_poll(cpu);
 }
 
 static void nmi_inject(struct vcpu *vcpu)

@@ -87,6 +87,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.guest_count, 1);
     assert_int_equal(guest->cpus, 1);
     assert_int_equal(guest->on_crash, ON_CRASH_HALT);
+    assert_int_equal(guest->on_fault, ON_FAULT_DETACH);
     assert_null(guest->initrd.start);
     assert_int_equal(guest->initrd.length, 0);
     assert_null(guest->cmdline.start);
@@ -374,6 +375,17 @@ static void test_on_crash(void **state)
     assert_int_equal(config.guests[0].on_crash, ON_CRASH_REBOOT_MACHINE);
 }
 
+static void test_on_device_fault(void **state)
+{
+    (void)state;
+    parse(GUEST "on-device-fault = ignore");
+    assert_int_equal(config.guests[0].on_fault, ON_FAULT_IGNORE);
+    parse(GUEST "on-device-fault = detach");
+    assert_int_equal(config.guests[0].on_fault, ON_FAULT_DETACH);
+    parse(GUEST "on-device-fault = stop");
+    assert_int_equal(config.guests[0].on_fault, ON_FAULT_STOP);
+}
+
 /* Write `text` at `at`, then `count` times `fill`; returns where that ends. */
 static char *append(char *at, const char *text, char fill, size_t count)
 {
@@ -414,14 +426,23 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_key),      cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_cr_lf_and_mark), cmocka_unit_test(test_blanks_and_comments),
-        cmocka_unit_test(test_quotes),         cmocka_unit_test(test_console),
-        cmocka_unit_test(test_memory),         cmocka_unit_test(test_on_crash),
-        cmocka_unit_test(test_cpus),           cmocka_unit_test(test_lists_of_several_guests),
-        cmocka_unit_test(test_kinds),          cmocka_unit_test(test_load_and_entry),
-        cmocka_unit_test(test_devices),        cmocka_unit_test(test_modules),
-        cmocka_unit_test(test_limits),         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_cr_lf_and_mark),
+        cmocka_unit_test(test_blanks_and_comments),
+        cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_console),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_on_crash),
+        cmocka_unit_test(test_on_device_fault),
+        cmocka_unit_test(test_cpus),
+        cmocka_unit_test(test_lists_of_several_guests),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_load_and_entry),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -313,6 +313,30 @@ static uint32_t port_get(struct vpci *bus, uint32_t address, uint16_t port, int 
 }
 
 /* The function is device 1 of bus 0; nobody else is there. */
+/* Nothing that a guest does brings it back, and nothing reaches the device. */
+static void removed_is_not_there(void **state)
+{
+    (void)state;
+    put(PCI_COMMAND, 2, 0x6);
+    put(at_msi + PCI_MSI_CONTROL, 2, 1);
+    vfunction_msi_program(&v, &fake_access, &(struct vfunction_message){0xfee00000, 0});
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x6, 0x6);
+    assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 1);
+    vfunction_remove(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x7, 0);
+    assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 0);
+    for (uint32_t reg = 0; reg < PCI_CONFIG_SIZE; reg += 2) {
+        assert_int_equal(put(reg, 2, UINT16_MAX), VFUNCTION_NOTHING);
+        assert_int_equal(get(reg, 2), UINT16_MAX);
+    }
+    assert_int_equal(get(0, 4), UINT32_MAX);
+    assert_int_equal(get(3, 1), UINT8_MAX);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x7, 0);
+    assert_int_equal(vfunction_msi_vectors(&v), 0);
+    vfunction_reset(&v);
+    assert_int_equal(get(PCI_VENDOR_ID, 4), 0x10d38086);
+}
+
 static void bus_shows_functions(void **state)
 {
     struct vpci bus = {0};
@@ -385,6 +409,7 @@ int main(void)
         cmocka_unit_test_setup(msi_is_virtual, setup),
         cmocka_unit_test_setup(short_msi, setup),
         cmocka_unit_test_setup(msix_control_is_virtual, setup),
+        cmocka_unit_test_setup(removed_is_not_there, setup),
         cmocka_unit_test_setup(bus_shows_functions, setup),
         cmocka_unit_test_setup(bus_with_many, setup),
         cmocka_unit_test_setup(bus_tells_news, setup),
