@@ -115,10 +115,21 @@ BRIDGE += [word for slot in (1, 2)
 # For each config what else the machine has, and what is said of the config.
 REFUSED = {
     "twice": (
-        {"web": "8086:2922", "rt": "00:1f.2"}, [], "",
+        {"web": "8086:2922", "rt": "00:1f.2"}, [],
+        "bulkhead.conf:10:10: guest rt wants 00:1f.2, but line 5 gives it to guest web already\n"
+        "  hint: remove one of the two lines, or name another device in it",
     ),
-    "no-such-device": ({"web": "10de:1234"}, [], ""),
-    "shared-bridge": ({"web": "ahci#2", "rt": "ahci#3"}, BRIDGE, ""),
+    "no-such-device": (
+        {"web": "10de:1234"}, [],
+        "bulkhead.conf:5:10: guest web wants 10de:1234, but there is no such PCI device\n"
+        "  hint: the machine has 0 of that kind, and 6 PCI functions in all",
+    ),
+    "shared-bridge": (
+        {"web": "ahci#2", "rt": "ahci#3"}, BRIDGE,
+        "bulkhead.conf:5:10: guest web wants 02:01.0, but nothing keeps it apart from 01:00.0, a "
+        "bridge with registers of its own (isolation group 7)\n"
+        "  hint: use another slot, or another device",
+    ),
 }
 
 
@@ -129,4 +140,6 @@ def test_refused(files, lab, wanted, hardware, sentence):
     config = image.write_config(files, "refused-device", *guests)
     words = ["--iommu", "intel", "--", *hardware]
     with Machine(config, "refused-device", arguments=words) as machine:
-        machine.expect("^" + re.escape(sentence) + r"\nbulkhead\| Bulkhead does not start", BOOT)
+        refusal = r"^(bulkhead\| bulkhead.conf:.*\n.*)\nbulkhead\| Bulkhead does not start: halted"
+        said = machine.expect(refusal, BOOT)
+        assert said[1].replace("bulkhead| ", "") == sentence
