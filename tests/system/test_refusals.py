@@ -331,7 +331,7 @@ def stick_that_locks(folder):
     return out
 
 
-@pytest.mark.needs("locking")
+@pytest.mark.needs("locking", "lasting lock")
 def test_some_processors_locked(files, lab):
     """A guest's other processors do not answer then; one that would start there stays off."""
     lab.close()
