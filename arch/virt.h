@@ -153,7 +153,8 @@ enum stop_reason {
     STOP_BAD_STATE, /* VM entry refused */
     STOP_FORBIDDEN, /* did what cannot be emulated */
     STOP_MACHINE_CHECK,
-    STOP_INIT, /* not the guest's end: INIT, this vCPU waits for a SIPI again */
+    STOP_DEVICE, /* the IOMMU blocked too much of what its devices tried */
+    STOP_INIT,   /* not the guest's end: INIT, this vCPU waits for a SIPI again */
 };
 
 struct verdict {

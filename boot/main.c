@@ -29,6 +29,7 @@ struct boot {
     struct firmware_map map;
     struct address_space space;
     struct leave leave;
+    struct memory_span acpi; /* what the kernel gets of struct acpi_host */
 };
 
 static uint64_t take_low_page(void)
@@ -52,17 +53,16 @@ static bool make_handoff(struct boot *boot, uint64_t entry_tsc, struct diag *dia
     leave->memory.ranges = pages_zeroed(HARDWARE_MAX_RANGES * sizeof(struct hardware_piece), diag);
     leave->stack = (uint64_t)pages_zeroed(STACK_SIZE, diag) + STACK_SIZE;
     struct config *config = pages_zeroed(config_bytes(&boot->input.config), diag);
-    struct acpi_host *acpi = pages_zeroed(sizeof(*acpi), diag);
     struct hardware *hardware = pages_zeroed(sizeof(*hardware), diag);
-    if (!handoff || !leave->memory.ranges || leave->stack == STACK_SIZE || !config || !acpi ||
-        !hardware)
+    if (!handoff || !leave->memory.ranges || leave->stack == STACK_SIZE || !config || !hardware ||
+        !pages_take(sizeof(struct acpi_host), PAGES_ANYWHERE, &boot->acpi, diag))
         return false;
     memcpy(config, &boot->input.config, config_bytes(&boot->input.config));
     *handoff = (struct handoff){
         .magic = HANDOFF_MAGIC,
         .version = HANDOFF_VERSION,
         .size = sizeof(*handoff),
-        .acpi = (uint64_t)acpi,
+        .acpi = boot->acpi.base,
         .hardware = (uint64_t)hardware,
         .config = (uint64_t)config,
         .config_text = boot->input.text.base,
@@ -114,6 +114,7 @@ static bool prepare(struct boot *boot, uint64_t entry_tsc, struct diag *diag)
     struct hardware *hardware = (struct hardware *)boot->leave.handoff->hardware;
     if (!make_tables(boot, &map, diag) || !machine_read_acpi(&map, acpi, diag))
         return false;
+    pages_trim(&boot->acpi, boot->acpi.base, acpi_host_bytes(acpi));
     machine_find_processors(acpi, hardware);
     if (!machine_check_plan(&input->config, &map, hardware, acpi, diag))
         return false;

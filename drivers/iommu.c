@@ -170,3 +170,15 @@ bool iommu_poll(struct iommu_fault *fault)
     lock_release(&lock);
     return found;
 }
+
+bool iommu_alert(uint32_t apic_id)
+{
+    return ops && ops->alert && ops->alert(apic_id);
+}
+
+void iommu_listen(bool on)
+{
+    lock_take(&lock);
+    ops->listen(on);
+    lock_release(&lock);
+}

@@ -111,4 +111,15 @@ struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag)
  * it out of the unit, so that it can record others. */
 bool iommu_poll(struct iommu_fault *fault);
 
+/*
+ * When a unit has recorded something, it is to send an NMI to this processor, once iommu_listen()
+ * has allowed it. Bootstrap processor before memory_seal(). False: the units do not do that, and
+ * who wants to know has to poll.
+ */
+bool iommu_alert(uint32_t apic_id);
+
+/* Send it or not. What is recorded while not is told by an NMI as soon as it is allowed again. Only
+ * after iommu_alert() was true. */
+void iommu_listen(bool on);
+
 #endif

@@ -21,6 +21,9 @@ struct iommu_ops {
     struct iommu_message (*message)(const struct iommu_client *client, uint32_t n);
     uint64_t (*line)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
     bool (*poll)(struct iommu_fault *fault);
+    /* These two may be NULL: then the units have to be polled. */
+    bool (*alert)(uint32_t apic_id);
+    void (*listen)(bool on);
     const char *(*name)(void);
 };
 

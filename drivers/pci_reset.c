@@ -130,6 +130,9 @@ bool pci_reset_end(const struct pci_function *function)
     /* A virtual function's addresses are in its physical one. */
     for (uint32_t bar = 0; bar < PCI_BARS && !(function->flags & PCI_VIRTUAL); bar++)
         restore_bar(function, bar);
+    if (pci_bar_size(&function->bars[PCI_ROM]) != 0)
+        pci_write32(pci_machine(), function->address, PCI_ROM_BAR,
+                    (uint32_t)function->bars[PCI_ROM].base);
     write16(function->address, PCI_COMMAND, PCI_COMMAND_NO_INTX);
     return true;
 }

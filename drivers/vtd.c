@@ -228,6 +228,20 @@ static bool vtd_poll(struct iommu_fault *fault)
     return false;
 }
 
+static bool vtd_alert(uint32_t apic_id)
+{
+    const struct iommu_message message = vtd_fault_message(apic_id);
+    for (uint32_t i = 0; i < vtd.unit_count; i++)
+        vtd_unit_alert(&vtd.units[i], &message);
+    return true;
+}
+
+static void vtd_listen(bool on)
+{
+    for (uint32_t i = 0; i < vtd.unit_count; i++)
+        vtd_unit_listen(&vtd.units[i], on);
+}
+
 static const char *vtd_name(void)
 {
     return vtd.name;
@@ -243,5 +257,7 @@ const struct iommu_ops vtd_ops = {
     .message = vtd_message_of,
     .line = vtd_line,
     .poll = vtd_poll,
+    .alert = vtd_alert,
+    .listen = vtd_listen,
     .name = vtd_name,
 };

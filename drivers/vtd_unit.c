@@ -235,3 +235,17 @@ bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
     }
     return poll_status(unit, fault);
 }
+
+void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *message)
+{
+    vtd_unit_listen(unit, false);
+    write32(unit, VTD_FEDATA_REG, message->data);
+    write32(unit, VTD_FEADDR_REG, message->address & UINT32_MAX);
+    write32(unit, VTD_FEUADDR_REG, message->address >> 32);
+}
+
+/* The unit notes in FECTL.IP what it would have sent, and makes up for it. */
+void vtd_unit_listen(const struct vtd_unit *unit, bool on)
+{
+    write32(unit, VTD_FECTL_REG, on ? 0 : VTD_FECTL_IM);
+}

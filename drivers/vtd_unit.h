@@ -46,4 +46,10 @@ bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uin
 /* The next fault, taken out of the unit. False: none. */
 bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault);
 
+/* Whatever it records sends this message; masked until vtd_unit_listen(). */
+void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *message);
+
+/* Send it, at once if something was recorded meanwhile; or not. */
+void vtd_unit_listen(const struct vtd_unit *unit, bool on);
+
 #endif

@@ -60,7 +60,7 @@ static void look(uint64_t now)
             continue;
         }
         atomic_store_explicit(&alarm.at[who], ALARM_NEVER, memory_order_relaxed);
-        if (who != ALARM_TERMINAL) /* that one looks at the clock itself */
+        if (who < ALARM_TERMINAL) /* the others look at the clock themselves */
             ring(who);
     }
     alarm.armed = ALARM_NEVER;

@@ -13,7 +13,8 @@
 
 #define ALARM_NEVER    UINT64_MAX
 #define ALARM_TERMINAL CONFIG_MAX_GUESTS /* below: the guests, by index */
-#define ALARM_COUNT    (CONFIG_MAX_GUESTS + 1)
+#define ALARM_FAULTS   (CONFIG_MAX_GUESTS + 1)
+#define ALARM_COUNT    (CONFIG_MAX_GUESTS + 2)
 
 /* Once, before launch: route the timer to the attendant; `ring` is called there for a guest whose
  * time has come. It must not set alarms. */

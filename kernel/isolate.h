@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Devices kept from memory and processors that are not theirs: the IOMMU is turned on before the
- * first guest starts, and what it blocks is told.
+ * first guest starts. What it blocks from then on is for kernel/vm/faults.h.
  */
 #ifndef BULKHEAD_KERNEL_ISOLATE_H
 #define BULKHEAD_KERNEL_ISOLATE_H
@@ -24,9 +24,5 @@ void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pc
  * when an IOMMU does not obey: who knows what it does.
  */
 bool isolate_start(const struct acpi_host *acpi, struct diag *diag);
-
-/* Log what was blocked since the last time; a few lines a second at most, whatever devices do. Any
- * processor, outside of NMI handlers; cheap when it is not yet time again. */
-void isolate_poll(void);
 
 #endif

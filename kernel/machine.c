@@ -42,7 +42,8 @@ bool machine_collect(const struct handoff *handoff, const struct acpi_host *acpi
 {
     *hardware = *(const struct hardware *)(uintptr_t)handoff->hardware;
     if (!note_own_registers(handoff, acpi, serial, hardware))
-        return diag_set(diag, "the machine has more I/O APICs than can be kept from guests");
+        return diag_set(diag,
+                        "the machine has more I/O APICs and IOMMUs than can be kept from guests");
     if (!hardware_collect_memory(hardware,
                                  (const struct hardware_piece *)(uintptr_t)handoff->memory,
                                  handoff->memory_count, acpi, diag))

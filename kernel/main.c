@@ -151,10 +151,10 @@ static void config_move(const char *text)
 /* From here on the firmware's and the boot half's memory is out of reach. */
 static void own_address_space(void)
 {
-    uint64_t bytes = config_bytes(config);
+    uint64_t bytes = config_bytes(config), acpi_bytes = acpi_host_bytes(acpi);
     memory_init(&handoff, &plan, &hardware);
     pci_move();
-    acpi = device_map(hpa(handoff.acpi), sizeof(*acpi), 0);
+    acpi = device_map(hpa(handoff.acpi), acpi_bytes, 0);
     config = device_map(hpa(handoff.config), bytes, 0);
     config_move(device_map(hpa(handoff.config_text), handoff.config_size, 0));
     handoff.guests = (uint64_t)(uintptr_t)device_map(

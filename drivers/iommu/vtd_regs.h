@@ -8,19 +8,22 @@
 
 #include "kernel/lib/bits.h"
 
-#define VTD_VER_REG    0x00 /* 32 bits */
-#define VTD_CAP_REG    0x08
-#define VTD_ECAP_REG   0x10
-#define VTD_GCMD_REG   0x18 /* 32 bits */
-#define VTD_GSTS_REG   0x1c /* 32 bits */
-#define VTD_RTADDR_REG 0x20
-#define VTD_FSTS_REG   0x34 /* 32 bits */
-#define VTD_FECTL_REG  0x38 /* 32 bits */
-#define VTD_PMEN_REG   0x64 /* 32 bits */
-#define VTD_IQH_REG    0x80
-#define VTD_IQT_REG    0x88
-#define VTD_IQA_REG    0x90
-#define VTD_IRTA_REG   0xb8
+#define VTD_VER_REG     0x00 /* 32 bits */
+#define VTD_CAP_REG     0x08
+#define VTD_ECAP_REG    0x10
+#define VTD_GCMD_REG    0x18 /* 32 bits */
+#define VTD_GSTS_REG    0x1c /* 32 bits */
+#define VTD_RTADDR_REG  0x20
+#define VTD_FSTS_REG    0x34 /* 32 bits */
+#define VTD_FECTL_REG   0x38 /* 32 bits */
+#define VTD_FEDATA_REG  0x3c /* 32 bits */
+#define VTD_FEADDR_REG  0x40 /* 32 bits */
+#define VTD_FEUADDR_REG 0x44 /* 32 bits */
+#define VTD_PMEN_REG    0x64 /* 32 bits */
+#define VTD_IQH_REG     0x80
+#define VTD_IQT_REG     0x88
+#define VTD_IQA_REG     0x90
+#define VTD_IRTA_REG    0xb8
 
 /* Capability Register */
 #define VTD_CAP_ND    BITS(2, 0) /* domain ids have 4 + 2 * ND bits */

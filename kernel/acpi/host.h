@@ -87,8 +87,7 @@ struct acpi_place {
 
 /* Multiple APIC Description Table */
 struct acpi_madt {
-    uint32_t cpu_count; /* at least 1 */
-    struct acpi_cpu cpus[HARDWARE_MAX_CPUS];
+    uint32_t cpu_count;     /* at least 1 */
     uint32_t cpus_ignored;  /* enabled ones beyond HARDWARE_MAX_CPUS */
     uint32_t cpus_offline;  /* entries of processors that could be plugged in later */
     uint64_t lapic_address; /* HPA */
@@ -98,6 +97,7 @@ struct acpi_madt {
     struct acpi_irq isa[ACPI_ISA_IRQS]; /* all filled in: see acpi_isa_irq() */
     uint32_t nmi_count;
     struct acpi_irq nmis[ACPI_MAX_NMIS];
+    struct acpi_cpu cpus[HARDWARE_MAX_CPUS]; /* last: see acpi_host_bytes() */
 };
 
 /* Fixed ACPI Description Table, and \_S5. What is missing is 0, false or not present. */
@@ -143,7 +143,6 @@ struct acpi_host {
     uint8_t revision; /* of the RSDP: 0 is ACPI 1.0 */
     uint32_t table_count;
     struct acpi_place tables[ACPI_MAX_TABLES];
-    struct acpi_madt madt;
     struct acpi_fadt fadt;
     struct acpi_hpet hpet;
     struct acpi_spcr spcr;
@@ -154,7 +153,15 @@ struct acpi_host {
     struct acpi_memory memory[ACPI_MAX_MEMORY]; /* for hardware_set_node(), in the SRAT's order */
     uint32_t warning_count; /* all of them; the first ACPI_MAX_WARNINGS are kept: */
     struct diag warnings[ACPI_MAX_WARNINGS];
+    struct acpi_madt madt; /* last, as its processors are: those that are not there need no room */
 };
+
+/* The bytes of it that count: up to the last processor. Only these are handed on. */
+static inline uint64_t acpi_host_bytes(const struct acpi_host *host)
+{
+    return offsetof(struct acpi_host, madt.cpus) +
+           host->madt.cpu_count * sizeof(host->madt.cpus[0]);
+}
 
 /*
  * Read everything that hangs on the RSDP at that address (0: firmware named none). All of *host is

@@ -12,7 +12,8 @@
 #include "kernel/lib/types.h"
 
 #define IVRS_MAX_UNITS    64
-#define IVRS_MAX_RANGES   512 /* of all units */
+#define IVRS_UNIT_BYTES   KIB(16) /* of registers, performance counters aside */
+#define IVRS_MAX_RANGES   512     /* of all units */
 #define IVRS_MAX_SPECIALS 128
 #define IVRS_MAX_REGIONS  64
 

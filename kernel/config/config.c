@@ -93,7 +93,8 @@ static bool begin_guest(struct state *state, const struct config_line *line)
         return refuse_at(state, name);
     }
     guest = &config->guests[config->guest_count++];
-    *guest = (struct config_guest){.name = *name, .cpus = 1, .on_crash = ON_CRASH_HALT};
+    *guest = (struct config_guest){
+        .name = *name, .cpus = 1, .on_crash = ON_CRASH_HALT, .on_fault = ON_FAULT_DETACH};
     guest->cpus_at = (struct slice){.line = name->line, .column = name->column};
     state->section = &config_section_guest;
     state->target = (struct config_target){.config = config, .guest = guest};

@@ -17,6 +17,7 @@
  *     initrd   = initrd.gz         # linux and pvh
  *     cmdline  = console=ttyS0     # all but flat
  *     on-crash = restart           # halt (default) | restart | reboot-machine
+ *     on-device-fault = stop       # ignore | detach (default) | stop
  *     [guest kernel-of-mine]
  *     memory   = 64M
  *     kernel   = kernel.elf
@@ -97,6 +98,9 @@ struct slice {
 
 enum config_on_crash { ON_CRASH_HALT, ON_CRASH_RESTART, ON_CRASH_REBOOT_MACHINE };
 
+/* What follows when the IOMMU has blocked too much of what a guest's device tried. */
+enum config_on_fault { ON_FAULT_IGNORE, ON_FAULT_DETACH, ON_FAULT_STOP };
+
 /* What the kernel's file is, which decides how it is loaded and started. */
 enum config_kind { KIND_BY_CONTENT, KIND_LINUX, KIND_PVH, KIND_MULTIBOOT, KIND_FLAT };
 
@@ -141,6 +145,7 @@ struct config_guest {
     uint32_t entry_bits;    /* KIND_FLAT: 16, 32 or 64; else 0 */
     enum config_kind kind;  /* as the config says, which may be wrong of the file */
     enum config_on_crash on_crash;
+    enum config_on_fault on_fault;
     uint32_t cpus; /* vCPUs, 1 .. CONFIG_MAX_VCPUS */
     bool smt;      /* siblings may serve this guest together */
     bool listed;   /* vCPU n runs on pCPU config->listed[first_listed + n] */

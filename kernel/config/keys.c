@@ -27,6 +27,7 @@ static const struct config_key guest_keys[] = {
     {"entry", config_parse_entry, "0x100000 32", KIND(FLAT), 0, false},
     {"device", config_parse_device, "00:1f.2", ANY_KIND, 0, true},
     {"on-crash", config_parse_on_crash, "restart", ANY_KIND, 0, false},
+    {"on-device-fault", config_parse_on_device_fault, "detach", ANY_KIND, 0, false},
 };
 
 _Static_assert(ARRAY_COUNT(machine_keys) <= CONFIG_MAX_KEYS, "raise CONFIG_MAX_KEYS");

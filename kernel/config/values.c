@@ -259,22 +259,56 @@ bool config_parse_memory(const struct slice *value, const struct config_target *
     return true;
 }
 
+/* Values that are one of a few words. */
+struct words {
+    const char *const *words;
+    size_t count;
+    const char *rule; /* the beginning of the sentence that refuses others */
+};
+
+/* The number of the word that the value is. False: none of them, with a diagnosis. */
+static bool choose_word(const struct slice *value, const struct words *from, size_t *chosen,
+                        struct diag *diag)
+{
+    const char *nearest = text_nearest(value->start, value->length, from->words, from->count);
+
+    for (*chosen = 0; *chosen < from->count; (*chosen)++)
+        if (slice_equal(value, from->words[*chosen]))
+            return true;
+    diag_set(diag, "%s, not \"%.*s\"", from->rule, slice_shown(value), value->start);
+    if (nearest != NULL)
+        diag_hint(diag, "did you mean \"%s\"?", nearest);
+    return config_refuse(value, 0, diag);
+}
+
 bool config_parse_on_crash(const struct slice *value, const struct config_target *target,
                            struct diag *diag)
 {
     /* in the order of enum config_on_crash */
     static const char *const words[] = {"halt", "restart", "reboot-machine"};
-    const char *nearest = text_nearest(value->start, value->length, words, ARRAY_COUNT(words));
-    size_t i;
+    size_t chosen;
 
-    for (i = 0; i < ARRAY_COUNT(words); i++) {
-        target->guest->on_crash = (enum config_on_crash)i;
-        if (slice_equal(value, words[i]))
-            return true;
-    }
-    diag_set(diag, "on-crash must be halt, restart or reboot-machine, not \"%.*s\"",
-             slice_shown(value), value->start);
-    if (nearest != NULL)
-        diag_hint(diag, "did you mean \"%s\"?", nearest);
-    return config_refuse(value, 0, diag);
+    if (!choose_word(value,
+                     &(struct words){words, ARRAY_COUNT(words),
+                                     "on-crash must be halt, restart or reboot-machine"},
+                     &chosen, diag))
+        return false;
+    target->guest->on_crash = (enum config_on_crash)chosen;
+    return true;
+}
+
+bool config_parse_on_device_fault(const struct slice *value, const struct config_target *target,
+                                  struct diag *diag)
+{
+    /* in the order of enum config_on_fault */
+    static const char *const words[] = {"ignore", "detach", "stop"};
+    size_t chosen;
+
+    if (!choose_word(value,
+                     &(struct words){words, ARRAY_COUNT(words),
+                                     "on-device-fault must be ignore, detach or stop"},
+                     &chosen, diag))
+        return false;
+    target->guest->on_fault = (enum config_on_fault)chosen;
+    return true;
 }

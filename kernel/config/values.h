@@ -34,6 +34,7 @@ config_parse_value config_parse_load;
 config_parse_value config_parse_entry;
 config_parse_value config_parse_device;
 config_parse_value config_parse_on_crash;
+config_parse_value config_parse_on_device_fault;
 
 /* Check a guest's name, the one in its section header. */
 bool config_check_name(const struct slice *name, struct diag *diag);

@@ -30,13 +30,15 @@ static void read_msi(const struct pci_access *access, struct pci_function *funct
 {
     uint16_t control = pci_read16(access, function->address, at + PCI_MSI_CONTROL);
     uint32_t vectors = (uint32_t)field_get(PCI_MSI_VECTORS, control);
+    uint32_t flags = (control & PCI_MSI_64 ? PCI_MSI_WIDE : 0u) |
+                     (control & PCI_MSI_MASKABLE ? PCI_MSI_MASKS : 0u);
 
-    if (function->caps.msi != 0)
+    /* Its size is in itself: it may say that it ends beyond the space, and is none then. */
+    if (function->caps.msi != 0 || at + pci_msi_size((uint16_t)flags) > PCI_CONFIG_SIZE)
         return;
     function->caps.msi = (uint8_t)at;
     function->caps.msi_vectors = (uint8_t)(vectors > 5 ? 1 : 1u << vectors);
-    function->flags |= control & PCI_MSI_64 ? PCI_MSI_WIDE : 0;
-    function->flags |= control & PCI_MSI_MASKABLE ? PCI_MSI_MASKS : 0;
+    function->flags |= flags;
 }
 
 static void read_msix(const struct pci_access *access, struct pci_function *function, uint32_t at)

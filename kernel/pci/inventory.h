@@ -195,6 +195,13 @@ static inline bool pci_is_any_bridge(const struct pci_function *function)
     return pci_is_bridge(function) || function->class_code >> 16 == 0x06;
 }
 
+/* Bytes of the MSI capability, by enum pci_flags. */
+static inline uint32_t pci_msi_size(uint16_t flags)
+{
+    uint32_t size = flags & PCI_MSI_WIDE ? 16 : 12;
+    return flags & PCI_MSI_MASKS ? size + 8 : size;
+}
+
 /* Bytes, 0 for a BAR that is none, broken or unknown. */
 static inline uint64_t pci_bar_size(const struct pci_bar *bar)
 {

@@ -57,6 +57,7 @@ enum pci_header { PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1, PCI_HEADER_CARDB
 #define PCI_BAR_MEM_BASE BITS(31, 4)
 #define PCI_ROM_ENABLE   BIT(0)
 #define PCI_ROM_BASE     BITS(31, 11)
+#define PCI_ROM_ON       BIT(0)
 
 /* ---- capabilities ---- */
 #define PCI_CAP_FIRST 0x40

@@ -57,6 +57,17 @@ static bool check_kind(const struct candidate *at)
     return true;
 }
 
+/* Which line of an I/O APIC an INTx is, only AML tells, which nobody here can read. */
+static bool check_interrupts(const struct candidate *at)
+{
+    const struct pci_function *function = at->function;
+
+    return function->pin == 0 || function->caps.msi_vectors > 0 ||
+           function->caps.msix_vectors > 0 ||
+           refuse(at, "it has neither MSI nor MSI-X",
+                  "name another device: INTx cannot be given to a guest");
+}
+
 static bool check_single(const struct candidate *at)
 {
     const struct plan *plan = at->work->plan;
@@ -276,8 +287,8 @@ static bool take_line(struct plan_work *work, uint32_t guest, uint16_t line)
                                .index = index,
                                .function = &work->pci->functions[index]};
         pci_address_text(at.function->address, at.name);
-        if (!check_kind(&at) || !check_single(&at) || !check_users(&at) || !check_bars(&at) ||
-            !add(&at)) {
+        if (!check_kind(&at) || !check_interrupts(&at) || !check_single(&at) || !check_users(&at) ||
+            !check_bars(&at) || !add(&at)) {
             return false;
         }
         index = selector->number != 0

@@ -5,10 +5,29 @@
 
 #define LAPIC_BASE 0xfee00000u /* where messages for local APICs go, too */
 
+/* Configuration space and the IOMMUs' registers. */
+static bool note_remapping(const struct acpi_host *acpi, struct hardware *hardware)
+{
+    bool good = true;
+
+    for (uint32_t i = 0; i < acpi->mcfg.count; i++) {
+        const struct acpi_ecam *ecam = &acpi->mcfg.ecams[i];
+        uint64_t buses = (uint64_t)ecam->last_bus - ecam->first_bus + 1;
+        good = good && hardware_own(hardware, ecam->base + MIB(ecam->first_bus), MIB(buses), false);
+    }
+    for (uint32_t i = 0; i < acpi->dmar.unit_count; i++)
+        good = good &&
+               hardware_own(hardware, acpi->dmar.units[i].base, acpi->dmar.units[i].size, false);
+    for (uint32_t i = 0; i < acpi->ivrs.unit_count; i++)
+        good = good && hardware_own(hardware, acpi->ivrs.units[i].base, IVRS_UNIT_BYTES, false);
+    return good;
+}
+
 bool survey_registers(const struct acpi_host *acpi, const struct survey_screen *screen,
                       struct hardware *hardware)
 {
-    bool good = hardware_own(hardware, LAPIC_BASE, PAGE_4K, false);
+    bool good =
+        hardware_own(hardware, LAPIC_BASE, PAGE_4K, false) && note_remapping(acpi, hardware);
 
     for (uint32_t i = 0; i < acpi->madt.ioapic_count; i++)
         good = good && hardware_own(hardware, acpi->madt.ioapics[i].address, PAGE_4K, false);

@@ -20,8 +20,8 @@ struct survey_screen {
 };
 
 /*
- * Note the registers of local APICs, I/O APICs, HPET and screen as the hypervisor's own. False: the
- * table is full.
+ * Note configuration space and the registers of local APICs, I/O APICs, IOMMUs, HPET and screen as
+ * the hypervisor's own. False: the table is full.
  */
 bool survey_registers(const struct acpi_host *acpi, const struct survey_screen *screen,
                       struct hardware *hardware);

@@ -160,6 +160,8 @@ static const char *capabilities_unsound(const struct pci_function *function, con
     *field = "msi";
     if ((function->caps.msi != 0) != (function->caps.msi_vectors != 0))
         return "MSI and its vectors go together";
+    if (function->caps.msi + pci_msi_size(function->flags) > PCI_CONFIG_SIZE)
+        return "it would end beyond configuration space";
     *field = "msix";
     return (function->caps.msix != 0) != (function->caps.msix_vectors != 0)
                ? "MSI-X and its vectors go together"

@@ -54,30 +54,39 @@ static void header_rules(struct vfunction *v, const struct pci_function *functio
     show(v, REG_CIS, 0, 0);
     show(v, PCI_SUBVENDOR_ID, 0, function->subvendor | (uint32_t)function->subdevice << 16);
     show(v, PCI_ROM_BAR, 0, 0);
+    v->rules[DWORD(PCI_ROM_BAR)].kind = VFUNCTION_BAR;
     show(v, PCI_CAPS, 0, 0);
     show(v, REG_RESERVED, 0, 0);
     show(v, REG_LINE, ~HALF, 0); /* no interrupt pin */
     v->rules[DWORD(REG_LINE)].kind = VFUNCTION_LATCH;
 }
 
-static void bar_rules(struct vfunction *v, const struct pci_function *function,
-                      const uint64_t bases[PCI_BARS])
+static uint32_t bar_flags(const struct pci_bar *bar)
 {
-    for (uint32_t i = 0; i < PCI_BARS; i++) {
+    if (bar->kind == PCI_BAR_IO)
+        return (uint32_t)PCI_BAR_IS_IO;
+    return (uint32_t)((bar->prefetchable ? PCI_BAR_PREFETCH : 0) |
+                      (bar->kind == PCI_BAR_64 ? field_put(PCI_BAR_TYPE, PCI_BAR_TYPE_64) : 0));
+}
+
+static void bar_rules(struct vfunction *v, const struct pci_function *function,
+                      const uint64_t bases[PCI_BAR_COUNT])
+{
+    for (uint32_t i = 0; i < PCI_BAR_COUNT; i++) {
         const struct pci_bar *bar = &function->bars[i];
-        if (!pci_bar_is_memory(bar) || bases[i] == 0)
+        if (pci_bar_size(bar) == 0 || bases[i] == 0)
             continue;
         uint64_t mask = ~(pci_bar_size(bar) - 1);
         v->bar_mask[i] = (uint32_t)mask;
         v->bar_first[i] = (uint32_t)bases[i];
-        v->bar_flags[i] = bar->prefetchable ? (uint32_t)PCI_BAR_PREFETCH : 0;
-        if (bar->kind != PCI_BAR_64 || i + 1 == PCI_BARS)
+        v->bar_flags[i] = i == PCI_ROM ? 0 : bar_flags(bar);
+        if (bar->kind != PCI_BAR_64 || i + 1 >= PCI_BARS)
             continue;
-        v->bar_flags[i] |= (uint32_t)field_put(PCI_BAR_TYPE, PCI_BAR_TYPE_64);
         v->bar_mask[i + 1] = (uint32_t)(mask >> 32);
         v->bar_first[i + 1] = (uint32_t)(bases[i] >> 32);
         i++;
     }
+    v->rom = (uint32_t)function->bars[PCI_ROM].base;
 }
 
 /* No power states: D3hot would lose what the BARs are. */
@@ -98,8 +107,8 @@ static void pcie_rules(struct vfunction *v, uint32_t at)
 
 static void msi_rules(struct vfunction *v, uint32_t at)
 {
-    uint32_t size = vfunction_msi_size(v->flags);
-    for (uint32_t reg = at; reg < at + size && reg < PCI_CONFIG_SIZE; reg += 4)
+    uint32_t size = pci_msi_size(v->flags);
+    for (uint32_t reg = at; reg < at + size; reg += 4)
         v->rules[DWORD(reg)].kind = VFUNCTION_MSI;
 }
 
@@ -160,7 +169,7 @@ static void cap_rules(struct vfunction *v, const struct pci_access *access)
 }
 
 void vfunction_init(struct vfunction *v, const struct pci_function *function,
-                    const uint64_t bases[PCI_BARS], const struct pci_access *access)
+                    const uint64_t bases[PCI_BAR_COUNT], const struct pci_access *access)
 {
     *v = (struct vfunction){
         .address = function->address, .caps = function->caps, .flags = function->flags};
@@ -177,9 +186,26 @@ void vfunction_reset(struct vfunction *v)
 {
     memcpy(v->bars, v->bar_first, sizeof(v->bars));
     v->command = 0;
+    v->rom_on = 0;
+    v->removed = false;
     v->line = UINT8_MAX; /* unknown, no connection */
     v->msi = (struct vfunction_msi){0};
     v->msix_control = 0;
+}
+
+/* Which BAR a register is; only for rules of that kind. */
+static uint32_t bar_at(uint32_t reg)
+{
+    return reg == PCI_ROM_BAR ? PCI_ROM : DWORD(reg - PCI_BAR0);
+}
+
+void vfunction_remove(struct vfunction *v, const struct pci_access *access)
+{
+    vfunction_reset(v);
+    v->removed = true;
+    pci_write16(access, v->address, PCI_COMMAND, (uint16_t)PCI_COMMAND_NO_INTX);
+    vfunction_msi_program(v, access, &(struct vfunction_message){0});
+    vfunction_msix_program(v, access);
 }
 
 static uint32_t virtual_part(const struct vfunction *v, enum vfunction_kind kind, uint32_t reg)
@@ -188,7 +214,8 @@ static uint32_t virtual_part(const struct vfunction *v, enum vfunction_kind kind
     case VFUNCTION_COMMAND:
         return v->command;
     case VFUNCTION_BAR:
-        return v->bars[DWORD(reg - PCI_BAR0)] | v->bar_flags[DWORD(reg - PCI_BAR0)];
+        return v->bars[bar_at(reg)] | v->bar_flags[bar_at(reg)] |
+               (reg == PCI_ROM_BAR ? v->rom_on : 0);
     case VFUNCTION_LATCH:
         return v->line;
     case VFUNCTION_MSI:
@@ -206,6 +233,8 @@ uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *acce
     const struct vfunction_rule *rule = &v->rules[DWORD(reg) % VFUNCTION_RULES];
     enum vfunction_kind kind = (enum vfunction_kind)rule->kind;
     uint32_t value = rule->fixed | virtual_part(v, kind, from);
+    if (v->removed)
+        return size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
     if (rule->shown != 0)
         value |= pci_read32(access, v->address, from) & rule->shown;
     if (kind == VFUNCTION_MSI)
@@ -247,13 +276,26 @@ static void write_command(struct vfunction *v, const struct pci_access *access, 
         pci_write16(access, v->address, PCI_STATUS, (uint16_t)(errors >> 16));
 }
 
+/* The address is the guest's note alone; whether the ROM answers is the device's business. */
+static void write_bar(struct vfunction *v, const struct pci_access *access, uint32_t reg,
+                      uint32_t value, uint32_t mask)
+{
+    uint32_t bar = bar_at(reg);
+    v->bars[bar] = ((v->bars[bar] & ~mask) | (value & mask)) & v->bar_mask[bar];
+    if (bar != PCI_ROM || v->bar_mask[bar] == 0 || !(mask & PCI_ROM_ON))
+        return;
+    v->rom_on = value & (uint32_t)PCI_ROM_ON;
+    pci_write32(access, v->address, PCI_ROM_BAR, v->rom | v->rom_on);
+}
+
 enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access *access,
                                     uint32_t reg, unsigned size, uint32_t value)
 {
     uint32_t to = reg & ~3u, shift = 8 * (reg - to);
     uint32_t mask = (size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1) << shift;
-    uint32_t bar = DWORD(to - PCI_BAR0);
     value <<= shift;
+    if (v->removed)
+        return VFUNCTION_NOTHING;
     switch ((enum vfunction_kind)v->rules[DWORD(to) % VFUNCTION_RULES].kind) {
     case VFUNCTION_PLAIN:
         write_through(v, access, to, value, mask);
@@ -262,7 +304,7 @@ enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access
         write_command(v, access, value, mask);
         break;
     case VFUNCTION_BAR:
-        v->bars[bar] = ((v->bars[bar] & ~mask) | (value & mask)) & v->bar_mask[bar];
+        write_bar(v, access, to, value, mask);
         break;
     case VFUNCTION_LATCH:
         v->line = (uint8_t)((v->line & ~mask) | (value & mask));

@@ -5,9 +5,9 @@
  * and MSI-X are virtual: the guest finds the BARs where the plan put them and cannot move them, and
  * what its messages say is for the caller to translate and to write into the device.
  *
- * Hidden: INTx, I/O BARs, the expansion ROM, power states, resets, and all capabilities but PM,
- * MSI, MSI-X, PCI Express and vendor-specific ones. "PCI Local Bus Specification" (configuration
- * space), "PCI Express Base Specification" (capability structure).
+ * Hidden: INTx, power states, resets, and all capabilities but PM, MSI, MSI-X, PCI Express and
+ * vendor-specific ones. "PCI Local Bus Specification" (configuration space), "PCI Express Base
+ * Specification" (capability structure).
  */
 #ifndef BULKHEAD_KERNEL_VDEV_VFUNCTION_H
 #define BULKHEAD_KERNEL_VDEV_VFUNCTION_H
@@ -20,7 +20,7 @@
 enum vfunction_kind {
     VFUNCTION_PLAIN,
     VFUNCTION_COMMAND,
-    VFUNCTION_BAR,
+    VFUNCTION_BAR,   /* also the expansion ROM's, whose lowest bit turns it on */
     VFUNCTION_LATCH, /* interrupt line: the guest's own note */
     VFUNCTION_MSI,
     VFUNCTION_MSIX,
@@ -48,12 +48,15 @@ struct vfunction {
     uint16_t flags;   /* enum pci_flags */
     uint16_t command; /* below: what the guest wrote */
     uint8_t line;
+    uint32_t rom_on;       /* the ROM's lowest bit, and ... */
+    uint32_t rom;          /* ... the machine's address of it */
+    bool removed;          /* the guest finds nobody there any more */
     uint16_t msix_control; /* enable, mask all */
     struct vfunction_msi msi;
-    uint32_t bar_mask[PCI_BARS]; /* bits of the address that can be written */
-    uint32_t bar_flags[PCI_BARS];
-    uint32_t bar_first[PCI_BARS]; /* the plan's addresses */
-    uint32_t bars[PCI_BARS];
+    uint32_t bar_mask[PCI_BAR_COUNT]; /* bits of the address that can be written */
+    uint32_t bar_flags[PCI_BAR_COUNT];
+    uint32_t bar_first[PCI_BAR_COUNT]; /* the plan's addresses */
+    uint32_t bars[PCI_BAR_COUNT];
     struct vfunction_rule rules[VFUNCTION_RULES];
 };
 
@@ -72,13 +75,18 @@ enum vfunction_news {
 
 /*
  * Make the rules. `function` is what the machine's inventory says, `bases` the guest's addresses of
- * its memory BARs (0: not shown). Once, before the guest starts; reads the device's capabilities.
+ * its BARs, GPAs and ports (0: not shown). Once, before the guest starts; reads the device's
+ * capabilities.
  */
 void vfunction_init(struct vfunction *v, const struct pci_function *function,
-                    const uint64_t bases[PCI_BARS], const struct pci_access *access);
+                    const uint64_t bases[PCI_BAR_COUNT], const struct pci_access *access);
 
 /* What the guest wrote is forgotten: its start. The device has been reset. */
 void vfunction_reset(struct vfunction *v);
+
+/* As if it was pulled out, until vfunction_reset(): it is no bus master and sends no interrupts,
+ * all registers read all ones. */
+void vfunction_remove(struct vfunction *v, const struct pci_access *access);
 
 /* 1, 2 or 4 bytes at `reg`, below 0x100, as the guest chose them; not across a doubleword. */
 uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,

@@ -18,12 +18,6 @@ enum msi_reg {
     MSI_PENDING = 20
 };
 
-uint32_t vfunction_msi_size(uint16_t flags)
-{
-    uint32_t size = flags & PCI_MSI_WIDE ? 16 : 12;
-    return flags & PCI_MSI_MASKS ? size + 8 : size;
-}
-
 static uint32_t reg_offset(const struct vfunction *v, enum msi_reg reg)
 {
     return reg > MSI_HIGH && !(v->flags & PCI_MSI_WIDE) ? reg - 4u : reg;

@@ -5,9 +5,6 @@
 
 #include "kernel/vdev/vfunction.h"
 
-/* Bytes of an MSI capability of a function with these enum pci_flags. */
-uint32_t vfunction_msi_size(uint16_t flags);
-
 /* A doubleword; `real` is what the device says. */
 uint32_t vfunction_msi_read(const struct vfunction *v, uint32_t reg, uint32_t real);
 uint32_t vfunction_msix_read(const struct vfunction *v, uint32_t real);

@@ -32,9 +32,21 @@ void vpci_reset(struct vpci *v)
 /* The index of the function whose registers are at the data port now; v->count: nobody's. */
 static uint32_t selected(const struct vpci *v)
 {
-    uint64_t device = field_get(ADDRESS_DEVICE, v->address);
-    bool ours = (v->address & ADDRESS_ENABLE) && !(v->address & (ADDRESS_BUS | ADDRESS_FUNCTION));
-    return ours && device >= 1 && device <= v->count ? (uint32_t)device - 1 : v->count;
+    uint32_t device = (uint32_t)field_get(ADDRESS_DEVICE, v->address);
+    uint32_t function = (uint32_t)field_get(ADDRESS_FUNCTION, v->address);
+    uint32_t index = function * VPCI_DEVICES + device - 1;
+    bool ours = (v->address & ADDRESS_ENABLE) && !(v->address & ADDRESS_BUS) && device >= 1;
+    return ours && index < v->count ? index : v->count;
+}
+
+/* That there is more than function 0, no function can know. */
+static uint32_t read_function(const struct vpci *v, uint32_t index, uint32_t reg, unsigned size)
+{
+    uint32_t value = vfunction_read(&v->functions[index], v->access, reg, size);
+    bool several = index % VPCI_DEVICES + VPCI_DEVICES < v->count;
+    if (several && reg <= PCI_HEADER && reg + size > PCI_HEADER)
+        value |= (uint32_t)PCI_HEADER_MULTI << 8 * (PCI_HEADER - reg);
+    return value;
 }
 
 uint32_t vpci_read(const struct vpci *v, uint16_t port, int size)
@@ -46,8 +58,8 @@ uint32_t vpci_read(const struct vpci *v, uint16_t port, int size)
     if (offset > 3 || offset + (uint32_t)size > 4)
         return ports_all_ones(size);
     if (index < v->count)
-        return vfunction_read(&v->functions[index], v->access,
-                              (uint32_t)(v->address & ADDRESS_REGISTER) + offset, (unsigned)size);
+        return read_function(v, index, (uint32_t)(v->address & ADDRESS_REGISTER) + offset,
+                             (unsigned)size);
     if (v->address != HOST_BRIDGE_CLASS)
         return ports_all_ones(size);
     return (HOST_BRIDGE_VALUE >> (8 * offset)) & ports_all_ones(size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's PCI host: configuration mechanism #1 of the "PCI Local Bus Specification" over one bus,
- * on which the functions that were passed through are devices 1, 2, ... of one function each. All
- * others read all ones, writes are ignored.
+ * A guest's PCI host: configuration mechanism #1 of the "PCI Local Bus Specification" over one bus.
+ * The functions that were passed through are devices 1 to 31 of it, function 0 of each; when there
+ * are more, they go on with function 1 of device 1. All others read all ones, writes are ignored.
  *
  * One more register is not all ones: the class code of 00:00.0 says "host bridge". No enumeration
  * sees it, because the vendor id says that the function is absent; but Linux looks at just that
@@ -17,7 +17,8 @@
 #define VPCI_ADDRESS 0xcf8 /* CONFIG_ADDRESS: accesses of 4 bytes only */
 #define VPCI_DATA    0xcfc /* CONFIG_DATA, 4 ports: 1, 2 or 4 bytes that do not cross its end */
 
-#define VPCI_MAX_FUNCTIONS 31
+#define VPCI_DEVICES       31
+#define VPCI_MAX_FUNCTIONS (8 * VPCI_DEVICES)
 
 struct vpci {
     uint32_t address;

@@ -25,6 +25,8 @@ const char *stop_reason_name(enum stop_reason reason)
         return "forbidden access";
     case STOP_MACHINE_CHECK:
         return "machine check";
+    case STOP_DEVICE:
+        return "device fault";
     case STOP_INIT:
         return "INIT";
     }

@@ -7,7 +7,10 @@
 
 static uint32_t port_read(struct guest *guest, uint16_t port, int size)
 {
-    uint32_t value = vplatform_port_read(&guest->platform, port, size, platform_now(guest));
+    uint32_t value;
+    if (passthrough_port_read(guest, port, (unsigned)size, &value))
+        return value;
+    value = vplatform_port_read(&guest->platform, port, size, platform_now(guest));
     if (ring_count(&guest->input) > 0)
         platform_feed(guest);
     platform_outputs(guest);
@@ -16,6 +19,8 @@ static uint32_t port_read(struct guest *guest, uint16_t port, int size)
 
 static enum stop_reason port_write(struct guest *guest, uint16_t port, int size, uint32_t value)
 {
+    if (passthrough_port_write(guest, port, (unsigned)size, value))
+        return STOP_NONE;
     switch (vplatform_port_write(&guest->platform, port, size, value, platform_now(guest))) {
     case PLATFORM_OUTPUT:
         ring_put(&guest->output, (uint8_t)value);

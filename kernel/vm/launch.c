@@ -11,6 +11,7 @@
 #include "kernel/plan/needs.h"
 #include "kernel/terminal.h"
 #include "kernel/vm/exits.h"
+#include "kernel/vm/faults.h"
 #include "kernel/vm/lifecycle.h"
 
 /* GPAs of a guest: what four-level tables reach. */
@@ -95,6 +96,7 @@ static void terminal_share(const struct launch_sources *sources)
         }
     alarm_init(attendant, sources->acpi, guest_ring);
     terminal_attend(attendant, sources->acpi);
+    faults_attend(attendant);
 }
 
 static bool processors_check(const struct launch_sources *sources, struct diag *diag)

@@ -12,6 +12,7 @@
 #include "kernel/terminal.h"
 #include "kernel/vm/crash.h"
 #include "kernel/vm/exits.h"
+#include "kernel/vm/faults.h"
 #include "kernel/vm/load.h"
 #include "kernel/vm/platform.h"
 #include "kernel/vm/processors.h"
@@ -76,12 +77,14 @@ static void guest_statistics(const struct guest *guest)
 {
     for (uint32_t i = 0; i < guest->vcpu_count; i++)
         vcpu_statistics(&guest->vcpus[i]);
+    faults_statistics(guest);
 }
 
 void lifecycle_statistics(void)
 {
     for (uint32_t i = 0; i < guest_count(); i++)
         guest_statistics(guest_at(i));
+    faults_statistics_machine();
     coverage_dump();
 }
 

@@ -14,6 +14,7 @@
 #include "kernel/pci/describe.h"
 #include "kernel/vm/guest.h"
 
+_Static_assert(PLAN_MAX_DEVICES <= VPCI_MAX_FUNCTIONS, "vpci_connect()");
 _Static_assert(PCI_MAX_REQUESTERS <= IOMMU_MAX_SOURCES, "iommu_demand()");
 
 /* ---- making them ---- */
@@ -95,13 +96,27 @@ static bool refuse(const struct guest *guest, const struct passthrough *p, const
     return false;
 }
 
+static void faults_forget(struct passthrough_faults *faults)
+{
+    atomic_store(&faults->reads, 0);
+    atomic_store(&faults->writes, 0);
+    atomic_store(&faults->interrupts, 0);
+    atomic_store(&faults->last, 0);
+    atomic_store(&faults->answered, false);
+}
+
 static bool device_start(struct guest *guest, struct passthrough *p)
 {
     if (!pci_reset_end(&p->planned->function))
         return refuse(guest, p, "does not come back from its reset");
+    faults_forget(&p->faults);
+    lock_take(&guest->devices);
     vfunction_reset(p->config);
     vmsix_reset(&p->msix);
-    return attach(p, &guest->passthrough.domain) || refuse(guest, p, "has a dead IOMMU");
+    bool done = attach(p, &guest->passthrough.domain);
+    atomic_store(&p->state, PASSTHROUGH_ON);
+    lock_release(&guest->devices);
+    return done || refuse(guest, p, "has a dead IOMMU");
 }
 
 bool passthrough_start(struct guest *guest)
@@ -122,17 +137,52 @@ bool passthrough_start(struct guest *guest)
     return true;
 }
 
+/* False: a unit is dead. */
+static bool detach(const struct passthrough *p)
+{
+    bool done = attach(p, NULL);
+    for (uint32_t n = 0; n < p->clients[0]->irq_count; n++)
+        iommu_irq(p->clients[0], n, NULL);
+    return done;
+}
+
 void passthrough_stop(struct guest *guest)
 {
     const struct passthrough_set *set = &guest->passthrough;
     for (uint32_t i = 0; i < set->count; i++) {
-        const struct passthrough *p = &set->devices[i];
+        struct passthrough *p = &set->devices[i];
+        lock_take(&guest->devices); /* from here on nobody else touches it */
+        atomic_store(&p->state, PASSTHROUGH_OFF);
+        lock_release(&guest->devices);
         pci_reset_begin(&p->planned->function, p->planned->bridge);
-        if (!attach(p, NULL))
+        if (!detach(p))
             refuse(guest, p, "has a dead IOMMU");
-        for (uint32_t n = 0; n < p->clients[0]->irq_count; n++)
-            iommu_irq(p->clients[0], n, NULL);
     }
+}
+
+bool passthrough_is(const struct passthrough *p, struct iommu_source source)
+{
+    if (pci_segment_of(p->planned->function.address) != source.segment)
+        return false;
+    for (uint32_t i = 0; i < p->planned->requester_count; i++)
+        if (p->planned->requesters[i] == source.id)
+            return true;
+    return false;
+}
+
+bool passthrough_remove(struct guest *guest, struct passthrough *p)
+{
+    lock_take(&guest->devices);
+    bool was_on = atomic_load(&p->state) == PASSTHROUGH_ON, done = true;
+    if (was_on) {
+        atomic_store(&p->state, PASSTHROUGH_REMOVED);
+        vfunction_remove(p->config, pci_machine());
+        done = detach(p);
+    }
+    lock_release(&guest->devices);
+    if (!done)
+        refuse(guest, p, "has a dead IOMMU");
+    return was_on;
 }
 
 /* ---- interrupts ---- */
@@ -192,6 +242,8 @@ static void table_write(const struct passthrough *p, uint32_t n, bool open)
 static void msix_update(struct guest *guest, const struct passthrough *p, uint32_t n)
 {
     bool open = !vmsix_masked(&p->msix, n) && n < p->clients[0]->irq_count;
+    if (atomic_load(&p->state) != PASSTHROUGH_ON)
+        return;
     if (open) {
         struct vfunction_message message = vmsix_message(&p->msix, n);
         open = irq_route(guest, p, n, &message);
@@ -212,6 +264,51 @@ void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news n
         vfunction_msix_program(p->config, pci_machine());
         break;
     }
+}
+
+/* ---- ports ---- */
+
+/* The machine's port behind the guest's; 0: none. The access lies in the BAR as a whole. */
+static uint16_t port_of(const struct guest *guest, uint16_t port, unsigned size)
+{
+    const struct passthrough_set *set = &guest->passthrough;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct plan_device *planned = set->devices[i].planned;
+        for (uint32_t n = 0; n < PCI_BARS; n++) {
+            const struct pci_bar *bar = &planned->function.bars[n];
+            uint64_t offset = port - planned->guest_bars[n];
+            if (bar->kind == PCI_BAR_IO && planned->guest_bars[n] != 0 &&
+                offset < pci_bar_size(bar) && size <= pci_bar_size(bar) - offset)
+                return (uint16_t)(bar->base + offset);
+        }
+    }
+    return 0;
+}
+
+bool passthrough_port_read(struct guest *guest, uint16_t port, unsigned size, uint32_t *value)
+{
+    uint16_t real = port_of(guest, port, size);
+    if (real == 0)
+        return false;
+    if (size == 1)
+        *value = io_in8(real);
+    else
+        *value = size == 2 ? io_in16(real) : io_in32(real);
+    return true;
+}
+
+bool passthrough_port_write(struct guest *guest, uint16_t port, unsigned size, uint32_t value)
+{
+    uint16_t real = port_of(guest, port, size);
+    if (real == 0)
+        return false;
+    if (size == 1)
+        io_out8(real, (uint8_t)value);
+    else if (size == 2)
+        io_out16(real, (uint16_t)value);
+    else
+        io_out32(real, value);
+    return true;
 }
 
 /* ---- pages of MSI-X tables ---- */

@@ -7,6 +7,7 @@
  *       |                           | MSI
  *       +-- page of MSI-X table --> vmsix --> message --> iommu_irq(): vCPU's processor, its vector
  *       |
+ *       +-- ports of its BARs ----> the device's ports, each access an exit
  *       +-- other BAR pages ------> the device, no exit
  *     device -- DMA --> iommu_domain: the guest's memory at the guest's addresses
  */
@@ -20,6 +21,21 @@
 
 struct guest;
 
+/* What of the device's doings was blocked in this life of the guest. Written by the processor that
+ * looks after faults (faults.h), and by that of vCPU 0 before the device is attached. */
+struct passthrough_faults {
+    _Atomic uint64_t reads, writes, interrupts;
+    _Atomic uint64_t last; /* address of the latest; an interrupt's as iommu_fault has it */
+    _Atomic bool answered; /* on-device-fault was followed */
+};
+
+/* Changed with guest->devices held. */
+enum passthrough_state {
+    PASSTHROUGH_OFF, /* reaches nothing: the guest does not run */
+    PASSTHROUGH_ON,
+    PASSTHROUGH_REMOVED, /* reaches nothing and is hidden from the guest, to the end of its life */
+};
+
 /* One function. */
 struct passthrough {
     const struct plan_device *planned;
@@ -28,6 +44,8 @@ struct passthrough {
     struct plan_range pages;     /* that exit, as the MSI-X table is in them; size 0: none */
     volatile uint8_t *registers; /* the same, in the hypervisor's address space */
     struct iommu_client *clients[PCI_MAX_REQUESTERS]; /* interrupts come from the first */
+    _Atomic uint32_t state;                           /* enum passthrough_state */
+    struct passthrough_faults faults;
 };
 
 /* All of a guest's. */
@@ -50,8 +68,19 @@ bool passthrough_start(struct guest *guest);
 /* The guest has stopped: its devices reach nothing any more. On vCPU 0's processor. */
 void passthrough_stop(struct guest *guest);
 
+/* Is it one of the sources as which the device appears? */
+bool passthrough_is(const struct passthrough *p, struct iommu_source source);
+
+/* The guest has lost the device until it starts anew. Any processor, guest->devices not held.
+ * False: it was not attached. */
+bool passthrough_remove(struct guest *guest, struct passthrough *p);
+
 /* Device `index` of the guest has new MSI or MSI-X settings. With guest->devices held. */
 void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news news);
+
+/* Does one of its I/O BARs answer at `port`? Then this is the access. With guest->devices held. */
+bool passthrough_port_read(struct guest *guest, uint16_t port, unsigned size, uint32_t *value);
+bool passthrough_port_write(struct guest *guest, uint16_t port, unsigned size, uint32_t value);
 
 /* Is there a page of an MSI-X table at `at`? Then this is the access. With guest->devices held. */
 bool passthrough_memory_read(struct guest *guest, gpa_t at, unsigned size, uint64_t *value);

@@ -64,15 +64,30 @@ void processors_wait_parked(struct guest *guest)
         }
 }
 
+/* True: nobody said so before. */
+static bool stop_begin(struct guest *guest, enum stop_reason reason)
+{
+    uint32_t none = STOP_NONE;
+    return atomic_compare_exchange_strong(&guest->stop, &none, reason);
+}
+
 bool guest_stop(struct vcpu *vcpu, enum stop_reason reason)
 {
     struct guest *guest = vcpu->guest;
-    uint32_t none = STOP_NONE;
-    if (!atomic_compare_exchange_strong(&guest->stop, &none, reason))
+    if (!stop_begin(guest, reason))
         return false;
     for (uint32_t i = 0; i < guest->vcpu_count; i++)
         if (i != vcpu->id)
             vcpu_mail(&guest->vcpus[i], MAIL_STOP);
+    return true;
+}
+
+bool guest_stop_from_outside(struct guest *guest, enum stop_reason reason)
+{
+    if (atomic_load(&guest->state) != GUEST_RUNNING || !stop_begin(guest, reason))
+        return false;
+    for (uint32_t i = 0; i < guest->vcpu_count; i++)
+        vcpu_mail(&guest->vcpus[i], MAIL_STOP);
     return true;
 }
 
@@ -91,7 +106,7 @@ static bool wait_for_startup(struct vcpu *vcpu, uint8_t *vector)
         vcpu_attend_outside(vcpu->cpu);
         uint32_t mail = atomic_exchange(&vcpu->mail, 0);
         *vector = (uint8_t)(mail >> MAIL_VECTOR_SHIFT);
-        if (mail & MAIL_STOP)
+        if ((mail & MAIL_STOP) && atomic_load(&vcpu->guest->stop) != STOP_NONE)
             return false;
         if (mail & MAIL_SIPI)
             return true;

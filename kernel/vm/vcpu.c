@@ -7,19 +7,19 @@
 #include "arch/x86/regs/exception.h"
 #include "kernel/acpi/guest.h"
 #include "kernel/alarm.h"
-#include "kernel/isolate.h"
 #include "kernel/log.h"
 #include "kernel/terminal.h"
 #include "kernel/vm/crash.h"
 #include "kernel/vm/decode.h"
 #include "kernel/vm/exits.h"
+#include "kernel/vm/faults.h"
 #include "kernel/vm/platform.h"
 #include "kernel/vm/processors.h"
 
 struct exit_rights rights;
 
 /* Exits that are not all of one kind for the statistics: stat_finer(). */
-enum { STAT_BY_PORT = STAT_KINDS, STAT_BY_MSR };
+enum { STAT_BY_PORT = STAT_KINDS, STAT_BY_MSR, STAT_BY_ADDRESS };
 
 struct exit_rule {
     exit_handler *handler;
@@ -32,7 +32,7 @@ static const struct exit_rule exit_rules[EXIT_KINDS] = {
     [EXIT_MSR_READ] = {exit_msr_read, STAT_BY_MSR},
     [EXIT_MSR_WRITE] = {exit_msr_write, STAT_BY_MSR},
     [EXIT_IO] = {exit_io, STAT_BY_PORT},
-    [EXIT_MEMORY] = {exit_memory, STAT_MEMORY},
+    [EXIT_MEMORY] = {exit_memory, STAT_BY_ADDRESS},
     [EXIT_CR] = {exit_cr, STAT_CR},
     [EXIT_XSETBV] = {exit_xsetbv, STAT_XSETBV},
     [EXIT_EXCEPTION] = {exit_exception, STAT_EXCEPTION},
@@ -118,7 +118,7 @@ struct verdict exit_attention(struct vcpu *vcpu, struct vm_exit *exit)
     alarm_poll(vcpu->cpu);
     uint32_t mail = mail_take(vcpu);
     terminal_poll(vcpu->cpu);
-    isolate_poll();
+    faults_poll(vcpu->cpu);
     return mail ? mail_read(vcpu, mail) : verdict_resume();
 }
 
@@ -129,7 +129,7 @@ void vcpu_attend_outside(struct cpu *cpu)
     cpu->attention = 0;
     alarm_poll(cpu);
     terminal_poll(cpu);
-    isolate_poll();
+    faults_poll(cpu);
 }
 
 static void nmi_inject(struct vcpu *vcpu)
@@ -266,6 +266,8 @@ static uint32_t stat_finer(const struct vcpu *vcpu, const struct vm_exit *exit, 
 {
     if (by == STAT_BY_PORT)
         return (exit->io.port & ~7u) == GUEST_COM1 ? STAT_CONSOLE : STAT_IO;
+    if (by == STAT_BY_ADDRESS)
+        return lapic_page_has(vcpu, exit->memory.at) ? STAT_APIC : STAT_MEMORY;
     uint32_t msr = (uint32_t)vcpu->virt.gpr[GPR_RCX];
     if (msr == MSR_X2APIC_ICR)
         return STAT_IPI;

@@ -148,6 +148,7 @@ static void check_guest(const struct text *text, const struct config_guest *gues
     PROMISE(guest->memory >= CONFIG_MIN_MEMORY && guest->memory <= CONFIG_MAX_MEMORY);
     PROMISE(is_aligned(guest->memory, PAGE_2M));
     PROMISE(guest->on_crash <= ON_CRASH_REBOOT_MACHINE);
+    PROMISE(guest->on_fault <= ON_FAULT_STOP);
     check_kind(text, guest);
 }
 

@@ -149,8 +149,10 @@ static void check_line(void *context, const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct plan_needs all_needs[4] = {
-        {0}, {KIB(256), KIB(64), KIB(32), KIB(8)}, {MIB(3), 1, 1, 1}, {GIB(1), MIB(1), 0, 4095}};
+    static const struct plan_needs all_needs[4] = {{0},
+                                                   {KIB(256), KIB(64), KIB(32), KIB(8), KIB(4)},
+                                                   {MIB(3), 1, 1, 1, 1},
+                                                   {GIB(1), MIB(1), 0, 4095, 100}};
     struct cursor at = cursor_over(data, size);
     uint32_t lines = 0;
 

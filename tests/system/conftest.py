@@ -14,7 +14,13 @@ MACHINES = ["pair", "quartet", "fighters", "endings", "besieged", "crashing", "r
 WITHOUT_MACHINE = ["test_check.py", "test_guest_acpi.py"]
 
 # How often stress.py does what.
-STRESS = {"--reboots": 500, "--bring-ups": 200, "--hot-plugs": 200}
+STRESS = {
+    "--reboots": 500,
+    "--bring-ups": 200,
+    "--hot-plugs": 200,
+    "--device-reboots": 20,
+    "--transfer": 100,
+}
 
 
 def pytest_addoption(parser):
@@ -22,7 +28,7 @@ def pytest_addoption(parser):
                      help="where to boot: see tests/system/place.py (default: bochs)")
     for option, number in STRESS.items():
         parser.addoption(option, type=int, default=number, metavar="N",
-                         help=f"stress.py: how often (default: {number})")
+                         help=f"stress.py: how often, how many MiB (default: {number})")
 
 
 def pytest_configure(config):

@@ -20,6 +20,7 @@ NEEDS = {
     "own time": "emulated time that goes by instructions, whatever the host does meanwhile",
     "strict": "processors that refuse what the manual refuses",
     "locking": "a register by which firmware locks virtualization off",
+    "lasting lock": "such a lock that lasts over INIT, so that it can be set on other processors",
     "iommu": "VT-d and AMD-Vi",
 }
 
@@ -66,7 +67,13 @@ PLACES = {
     place.emulator: place
     for place in (
         Place("bochs", "VT-x", **BOCHS, lacks=NO_IOMMU, lock=(0x3A, 1)),
-        Place("bochs-amd", "AMD-V", **BOCHS, lacks=NO_IOMMU, lock=(0xC0010114, 0x18)),
+        Place(
+            "bochs-amd",
+            "AMD-V",
+            **BOCHS,
+            lacks=NO_IOMMU | {"lasting lock": "Bochs clears VM_CR at INIT"},
+            lock=(0xC0010114, 0x18),
+        ),
         Place(
             "qemu",
             "AMD-V",

@@ -9,7 +9,9 @@ import pytest
 
 import image
 import place
+from devices import DISKS, NETWORKS, ONE, TWO
 from machine import BOOT, STEP, Machine
+from test_devices import devices, reboot_in_full_use  # noqa: F401  a fixture
 from test_smp import CPUS, MANY, SLOW, facts, quartet  # noqa: F401  a fixture
 
 GOOD, BAD = 1, 2
@@ -129,3 +131,23 @@ def test_offline_and_online(quartet, count):  # noqa: F811
     text = "dmesg | grep -ciE 'bug:|oops|call trace|unhandled|lockup|not responding'"
     assert quartet.shell(MANY, text, status=1) == "0"
     quartet.shell(MANY, "witness threads 10")
+
+
+@pytest.mark.needs("iommu")
+def test_reboots_with_devices_in_full_use(devices, count):  # noqa: F811
+    reboot_in_full_use(devices, count("--device-reboots"))
+
+
+@pytest.mark.needs("iommu")
+@pytest.mark.parametrize("sender", [ONE, TWO])
+@pytest.mark.parametrize("card", NETWORKS)
+def test_transfer(devices, count, card, sender):  # noqa: F811
+    sent, came = devices.transfer(card, sender, count("--transfer"))
+    assert came == sent
+
+
+@pytest.mark.needs("iommu")
+@pytest.mark.parametrize("kind", DISKS)
+def test_large_file(devices, kind):  # noqa: F811
+    """Most of what the disk holds, and far more than its cache."""
+    assert devices.write(kind, "large", 40) == devices.read(kind, "large")

@@ -72,7 +72,7 @@ def test_statistics(pair):
     assert list(statistics) == ["web", "rt"]
     for guest in statistics.values():
         kinds = [value for value in guest.values() if isinstance(value, tuple)]
-        assert len(kinds) == 10
+        assert len(kinds) == 12
         assert guest["exits"] == sum(count for count, _, _ in kinds) > 0
         assert guest["cycles"] == sum(cycles for _, cycles, _ in kinds)
         assert guest["worst"] == max(worst for _, _, worst in kinds)

@@ -331,11 +331,11 @@ def stick_that_locks(folder):
     return out
 
 
-@pytest.mark.needs("locking")
+@pytest.mark.needs("locking", "lasting lock")
 def test_some_processors_locked(files, lab):
     """A guest's other processors do not answer then; one that would start there stays off."""
     lab.close()
-    with Machine(stick_that_locks(files), "some-locked", cpus=3, memory=MEMORY) as machine:
+    with Machine(stick_that_locks(files), "some-locked", cpus=3, memory=512) as machine:
         said_until_end(machine)
         machine.expect(r"to skip .*startup\.nsh", BOOT)
         machine.send("\r")

@@ -358,7 +358,7 @@ static inline const char *rules_of_sums(const struct plan *p, const struct hardw
                                         const struct plan_needs *needs)
 {
     uint64_t free = 0;
-    uint64_t host = needs->fixed + needs->per_cpu * hardware->cpu_count +
+    uint64_t host = needs->fixed + hardware->iommu_bytes + needs->per_cpu * hardware->cpu_count +
                     needs->per_guest * p->guest_count + needs->per_vcpu * p->cpus_used;
 
     for (uint32_t i = 0; i < p->free_count; i++) {

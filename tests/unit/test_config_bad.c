@@ -127,7 +127,7 @@ static const struct bad bad_configs[] = {
      "it belongs into a [guest NAME] section"},
     {"[guest web]\npriority = 9\n", 0, 2, 1, "[guest] knows no key \"priority\"",
      "its keys are cpus, memory, kind, kernel, initrd, module, cmdline, load, entry, device, "
-     "on-crash"},
+     "on-crash, on-device-fault"},
     {"[machine]\nlog = x\n", 0, 2, 1, "[machine] knows no key \"log\"",
      "its keys are console, inspect"},
     {"[guest web]\ninspect = yes\n", 0, 2, 1, "[guest] knows no key \"inspect\"",
@@ -343,6 +343,15 @@ static const struct bad bad_configs[] = {
      "on-crash must be halt, restart or reboot-machine, not \"Restart\"",
      "did you mean \"restart\"?"},
 
+    /* ---- on-device-fault ---- */
+    {GUEST "on-device-fault = halt\n", 0, 4, 19,
+     "on-device-fault must be ignore, detach or stop, not \"halt\"", NO_HINT},
+    {GUEST "on-device-fault = detached\n", 0, 4, 19,
+     "on-device-fault must be ignore, detach or stop, not \"detached\"",
+     "did you mean \"detach\"?"},
+    {"[machine]\non-device-fault = stop\n", 0, 2, 1,
+     "[machine] knows no key \"on-device-fault\"", "it belongs into a [guest NAME] section"},
+
     /* ---- inspect ---- */
     {"[machine]\ninspect = true\n", 0, 2, 11, "inspect must be yes or no, not \"true\"", NO_HINT},
     {"[machine]\ninspect = Yes\n", 0, 2, 11, "inspect must be yes or no, not \"Yes\"", NO_HINT},
@@ -482,7 +491,7 @@ static void test_long_words_in_messages(void **state)
         &(struct bad){NULL, 0, 2, 1,
                       "[guest] knows no key \"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\"",
                       "its keys are cpus, memory, kind, kernel, initrd, module, cmdline, load, "
-                      "entry, device, on-crash"});
+                      "entry, device, on-crash, on-device-fault"});
     refused("[guest web]\nmemory = ", '7', 2000, "\n",
             &(struct bad){NULL, 0, 2, 10,
                           MEM_UNIT "\"777777777777777777777777777777777777777777777777\"",

@@ -87,6 +87,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.guest_count, 1);
     assert_int_equal(guest->cpus, 1);
     assert_int_equal(guest->on_crash, ON_CRASH_HALT);
+    assert_int_equal(guest->on_fault, ON_FAULT_DETACH);
     assert_null(guest->initrd.start);
     assert_int_equal(guest->initrd.length, 0);
     assert_null(guest->cmdline.start);
@@ -388,6 +389,17 @@ static void test_on_crash(void **state)
     assert_int_equal(config.guests[0].on_crash, ON_CRASH_REBOOT_MACHINE);
 }
 
+static void test_on_device_fault(void **state)
+{
+    (void)state;
+    parse(GUEST "on-device-fault = ignore");
+    assert_int_equal(config.guests[0].on_fault, ON_FAULT_IGNORE);
+    parse(GUEST "on-device-fault = detach");
+    assert_int_equal(config.guests[0].on_fault, ON_FAULT_DETACH);
+    parse(GUEST "on-device-fault = stop");
+    assert_int_equal(config.guests[0].on_fault, ON_FAULT_STOP);
+}
+
 /* Write `text` at `at`, then `count` times `fill`; returns where that ends. */
 static char *append(char *at, const char *text, char fill, size_t count)
 {
@@ -437,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_inspect),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_on_crash),
+        cmocka_unit_test(test_on_device_fault),
         cmocka_unit_test(test_cpus),
         cmocka_unit_test(test_lists_of_several_guests),
         cmocka_unit_test(test_kinds),

@@ -64,6 +64,32 @@ static void test_msi(void **state)
     assert_int_equal(inventory.functions[0].flags, 0);
 }
 
+/* The last place where it fits; where it does not, it is none, and nothing else is lost. */
+static void test_msi_beyond_the_end(void **state)
+{
+    static const struct {
+        uint32_t at, control, found;
+    } cases[] = {
+        {0xf4, 0, 0xf4},
+        {0xf4, PCI_MSI_64, 0},
+        {0xf0, PCI_MSI_64, 0xf0},
+        {0xf0, PCI_MSI_MASKABLE, 0},
+        {0xec, PCI_MSI_MASKABLE, 0xec},
+        {0xec, PCI_MSI_64 | PCI_MSI_MASKABLE, 0},
+        {0xe8, PCI_MSI_64 | PCI_MSI_MASKABLE, 0xe8},
+    };
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct fake *f = plain();
+        f->next_cap = (uint8_t)cases[i].at;
+        uint32_t at = fake_cap(f, PCI_CAP_MSI, 10);
+        fake_put(f, at + PCI_MSI_CONTROL, 2, cases[i].control);
+        const struct pci_function *function = read_it();
+        assert_int_equal(function->caps.msi, cases[i].found);
+        assert_int_equal(function->caps.msi_vectors, cases[i].found ? 1 : 0);
+    }
+}
+
 static void test_msix(void **state)
 {
     (void)state;
@@ -273,21 +299,14 @@ static void test_broken_extended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none),
-        cmocka_unit_test(test_pm),
-        cmocka_unit_test(test_msi),
-        cmocka_unit_test(test_msix),
-        cmocka_unit_test(test_pcie),
-        cmocka_unit_test(test_af),
-        cmocka_unit_test(test_twice),
-        cmocka_unit_test(test_unknown_ones),
-        cmocka_unit_test(test_pointers),
-        cmocka_unit_test(test_broken_lists),
-        cmocka_unit_test(test_loop_through_two),
-        cmocka_unit_test(test_cardbus_list),
-        cmocka_unit_test(test_extended),
-        cmocka_unit_test(test_no_extended),
-        cmocka_unit_test(test_broken_extended),
+        cmocka_unit_test(test_none),         cmocka_unit_test(test_pm),
+        cmocka_unit_test(test_msi),          cmocka_unit_test(test_msi_beyond_the_end),
+        cmocka_unit_test(test_msix),         cmocka_unit_test(test_pcie),
+        cmocka_unit_test(test_af),           cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_unknown_ones), cmocka_unit_test(test_pointers),
+        cmocka_unit_test(test_broken_lists), cmocka_unit_test(test_loop_through_two),
+        cmocka_unit_test(test_cardbus_list), cmocka_unit_test(test_extended),
+        cmocka_unit_test(test_no_extended),  cmocka_unit_test(test_broken_extended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

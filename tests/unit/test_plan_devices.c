@@ -270,6 +270,16 @@ static void test_bad_msix(void **state)
             "remove the line; the device may be defective");
 }
 
+static void test_no_messages(void **state)
+{
+    (void)state;
+    start();
+    fake_put(card(1), PCI_PIN, 1, 1);
+    wish(0, "01:00.0");
+    refused(0, "guest web wants 01:00.0, but it has neither MSI nor MSI-X",
+            "name another device: INTx cannot be given to a guest");
+}
+
 static void test_too_many(void **state)
 {
     (void)state;
@@ -414,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_full_tables),
         cmocka_unit_test(test_bad_bars),
         cmocka_unit_test(test_bad_msix),
+        cmocka_unit_test(test_no_messages),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_functions_of_one_device),
         cmocka_unit_test(test_behind_a_bridge),

@@ -11,6 +11,9 @@
 #include "kernel/vdev/vpci.h"
 #include "tests/unit/pci_machine.h"
 
+#define ROM_GUEST  UINT64_C(0xc0080000)
+#define ROM_HOST   0xfea00000
+#define BAR1_GUEST UINT64_C(0x1040)
 #define BAR0_GUEST UINT64_C(0xc0000000)
 #define BAR2_GUEST UINT64_C(0x8000000000)
 
@@ -34,7 +37,8 @@ static enum vfunction_news put(uint32_t reg, unsigned size, uint32_t value)
 /* An Ethernet controller with all sorts of capabilities, some of which are nobody's business. */
 static int setup(void **state)
 {
-    static const uint64_t bases[PCI_BARS] = {[0] = BAR0_GUEST, [2] = BAR2_GUEST};
+    static const uint64_t bases[PCI_BAR_COUNT] = {
+        [0] = BAR0_GUEST, [1] = BAR1_GUEST, [2] = BAR2_GUEST, [PCI_ROM] = ROM_GUEST};
     (void)state;
     fake_reset();
     device = fake_add(0, 3, 0, 0x808610d3, 0x020000);
@@ -42,6 +46,8 @@ static int setup(void **state)
     fake_bar(device, PCI_BAR0, 0xfeb00000, 0x20000, 0);
     fake_bar(device, PCI_BAR0 + 4, 0xc040, 32, PCI_BAR_IS_IO);
     fake_bar(device, PCI_BAR0 + 8, 0x800000000, 0x4000, PCI_BAR_TYPE_64 << 1 | PCI_BAR_PREFETCH);
+    fake_put(device, PCI_ROM_BAR, 4, ROM_HOST | (uint32_t)PCI_ROM_ON);
+    fake_let_write(device, PCI_ROM_BAR, 4, 0xffff0001);
     fake_put(device, PCI_PIN, 1, 1);
     fake_put(device, PCI_SUBVENDOR_ID, 4, 0x00a0abcd);
     at_pm = fake_cap(device, PCI_CAP_PM, 8);
@@ -73,14 +79,13 @@ static void header_is_shown(void **state)
     assert_int_equal(get(PCI_REVISION, 4) >> 8, 0x020000);
     assert_int_equal(get(PCI_SUBVENDOR_ID, 4), 0x00a0abcd);
     assert_int_equal(get(PCI_HEADER, 1), 0); /* one function, whatever the device is */
-    assert_int_equal(get(PCI_ROM_BAR, 4), 0);
     assert_int_equal(get(PCI_PIN, 1), 0);
     assert_int_equal(get(PCI_STATUS, 2) & PCI_STATUS_CAPS, PCI_STATUS_CAPS);
 }
 
 static void virtual_function_has_ids(void **state)
 {
-    static const uint64_t none[PCI_BARS];
+    static const uint64_t none[PCI_BAR_COUNT];
     (void)state;
     struct pci_function function = *found(0, 3, 0);
     fake_put(device, PCI_VENDOR_ID, 4, UINT32_MAX);
@@ -94,7 +99,7 @@ static void bars_are_the_plans(void **state)
 {
     (void)state;
     assert_int_equal(get(PCI_BAR0, 4), BAR0_GUEST);
-    assert_int_equal(get(PCI_BAR0 + 4, 4), 0); /* ports are not shown */
+    assert_int_equal(get(PCI_BAR0 + 4, 4), BAR1_GUEST | PCI_BAR_IS_IO);
     assert_int_equal(get(PCI_BAR0 + 8, 4), 0xc);
     assert_int_equal(get(PCI_BAR0 + 12, 4), BAR2_GUEST >> 32);
 
@@ -103,7 +108,7 @@ static void bars_are_the_plans(void **state)
     put(PCI_BAR0 + 8, 4, UINT32_MAX);
     put(PCI_BAR0 + 12, 4, UINT32_MAX);
     assert_int_equal(get(PCI_BAR0, 4), ~UINT32_C(0x1ffff));
-    assert_int_equal(get(PCI_BAR0 + 4, 4), 0);
+    assert_int_equal(get(PCI_BAR0 + 4, 4), ~UINT32_C(31) | PCI_BAR_IS_IO);
     assert_int_equal(get(PCI_BAR0 + 8, 4), ~UINT32_C(0x3fff) | 0xc);
     assert_int_equal(get(PCI_BAR0 + 12, 4), UINT32_MAX);
     put(PCI_BAR0 + 2, 1, 0x12);
@@ -112,6 +117,22 @@ static void bars_are_the_plans(void **state)
     assert_int_equal(fake_get(device, PCI_BAR0, 4), 0xfeb00000); /* the machine's did not move */
     vfunction_reset(&v);
     assert_int_equal(get(PCI_BAR0, 4), BAR0_GUEST);
+}
+
+/* The guest's address is a note; the lowest bit is the device's. */
+static void rom_is_turned_on(void **state)
+{
+    (void)state;
+    assert_int_equal(get(PCI_ROM_BAR, 4), ROM_GUEST);
+    put(PCI_ROM_BAR, 4, 0xfffff800);
+    assert_int_equal(get(PCI_ROM_BAR, 4), 0xffff0000);
+    put(PCI_ROM_BAR, 4, (uint32_t)ROM_GUEST | 1);
+    assert_int_equal(get(PCI_ROM_BAR, 4), ROM_GUEST | 1);
+    assert_int_equal(fake_get(device, PCI_ROM_BAR, 4), ROM_HOST | 1);
+    put(PCI_ROM_BAR, 2, 0);
+    assert_int_equal(fake_get(device, PCI_ROM_BAR, 4), ROM_HOST);
+    vfunction_reset(&v);
+    assert_int_equal(get(PCI_ROM_BAR, 4), ROM_GUEST);
 }
 
 static void command_keeps_intx_off(void **state)
@@ -146,7 +167,7 @@ static void list_is_shorter(void **state)
 
 static void looping_list_ends(void **state)
 {
-    static const uint64_t none[PCI_BARS];
+    static const uint64_t none[PCI_BAR_COUNT];
     (void)state;
     struct pci_function function = *found(0, 3, 0);
     device->space[at_vendor + 1] = (uint8_t)at_pm;
@@ -164,8 +185,9 @@ static void default_is_read_only(void **state)
         put(reg, 4, 0);
     for (uint32_t reg = 0; reg < PCI_CONFIG_SIZE; reg++) {
         bool command = reg / 4 == PCI_COMMAND / 4, cache = reg == 0x0c;
+        bool rom = reg / 4 == PCI_ROM_BAR / 4;
         bool control = reg / 4 == (at_pcie + 8) / 4;
-        if (!command && !cache && !control)
+        if (!command && !cache && !control && !rom)
             assert_int_equal(device->space[reg], before[reg]);
     }
 }
@@ -220,7 +242,7 @@ static void msi_is_virtual(void **state)
 /* Without 64-bit addresses the data is four bytes further down. */
 static void short_msi(void **state)
 {
-    static const uint64_t none[PCI_BARS];
+    static const uint64_t none[PCI_BAR_COUNT];
     struct vfunction_message first = {0xfee00018, 0x40};
     struct pci_function function = *found(0, 3, 0);
     (void)state;
@@ -291,6 +313,30 @@ static uint32_t port_get(struct vpci *bus, uint32_t address, uint16_t port, int 
 }
 
 /* The function is device 1 of bus 0; nobody else is there. */
+/* Nothing that a guest does brings it back, and nothing reaches the device. */
+static void removed_is_not_there(void **state)
+{
+    (void)state;
+    put(PCI_COMMAND, 2, 0x6);
+    put(at_msi + PCI_MSI_CONTROL, 2, 1);
+    vfunction_msi_program(&v, &fake_access, &(struct vfunction_message){0xfee00000, 0});
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x6, 0x6);
+    assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 1);
+    vfunction_remove(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x7, 0);
+    assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 0);
+    for (uint32_t reg = 0; reg < PCI_CONFIG_SIZE; reg += 2) {
+        assert_int_equal(put(reg, 2, UINT16_MAX), VFUNCTION_NOTHING);
+        assert_int_equal(get(reg, 2), UINT16_MAX);
+    }
+    assert_int_equal(get(0, 4), UINT32_MAX);
+    assert_int_equal(get(3, 1), UINT8_MAX);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x7, 0);
+    assert_int_equal(vfunction_msi_vectors(&v), 0);
+    vfunction_reset(&v);
+    assert_int_equal(get(PCI_VENDOR_ID, 4), 0x10d38086);
+}
+
 static void bus_shows_functions(void **state)
 {
     struct vpci bus = {0};
@@ -307,6 +353,29 @@ static void bus_shows_functions(void **state)
     assert_int_equal(port_get(&bus, 0x80001000, VPCI_DATA, 4), UINT32_MAX);
     assert_int_equal(port_get(&bus, 0x80000900, VPCI_DATA, 4), UINT32_MAX);
     assert_int_equal(port_get(&bus, 0x80010800, VPCI_DATA, 4), UINT32_MAX);
+}
+
+/* The thirty-second is function 1 of device 1, which says that it has several. */
+static void bus_with_many(void **state)
+{
+    static struct vfunction many[33];
+    struct vpci bus = {0};
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_COUNT(many); i++) {
+        many[i] = v;
+        many[i].rules[0].fixed = i << 16 | 0x8086;
+    }
+    vpci_connect(&bus, many, ARRAY_COUNT(many), &fake_access);
+    vpci_reset(&bus);
+    assert_int_equal(port_get(&bus, 0x80000800, VPCI_DATA + 2, 2), 0);
+    assert_int_equal(port_get(&bus, 0x8000f800, VPCI_DATA + 2, 2), 30);
+    assert_int_equal(port_get(&bus, 0x80000900, VPCI_DATA + 2, 2), 31);
+    assert_int_equal(port_get(&bus, 0x80001100, VPCI_DATA + 2, 2), 32);
+    assert_int_equal(port_get(&bus, 0x80001900, VPCI_DATA + 2, 2), 0xffff);
+    assert_int_equal(port_get(&bus, 0x8000080c, VPCI_DATA + 2, 1), PCI_HEADER_MULTI);
+    assert_int_equal(port_get(&bus, 0x8000080c, VPCI_DATA, 4) >> 16 & 0xff, PCI_HEADER_MULTI);
+    assert_int_equal(port_get(&bus, 0x8000080c, VPCI_DATA + 1, 1), 0);
+    assert_int_equal(port_get(&bus, 0x8000180c, VPCI_DATA + 2, 1), 0);
 }
 
 static void bus_tells_news(void **state)
@@ -331,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup(header_is_shown, setup),
         cmocka_unit_test_setup(virtual_function_has_ids, setup),
         cmocka_unit_test_setup(bars_are_the_plans, setup),
+        cmocka_unit_test_setup(rom_is_turned_on, setup),
         cmocka_unit_test_setup(command_keeps_intx_off, setup),
         cmocka_unit_test_setup(list_is_shorter, setup),
         cmocka_unit_test_setup(looping_list_ends, setup),
@@ -339,7 +409,9 @@ int main(void)
         cmocka_unit_test_setup(msi_is_virtual, setup),
         cmocka_unit_test_setup(short_msi, setup),
         cmocka_unit_test_setup(msix_control_is_virtual, setup),
+        cmocka_unit_test_setup(removed_is_not_there, setup),
         cmocka_unit_test_setup(bus_shows_functions, setup),
+        cmocka_unit_test_setup(bus_with_many, setup),
         cmocka_unit_test_setup(bus_tells_news, setup),
         cmocka_unit_test(table_entries),
         cmocka_unit_test(what_is_no_entry),

@@ -54,6 +54,19 @@ bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
     return false;
 }
 
+static struct iommu_message alerts[3];
+static bool listening[3];
+
+void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *message)
+{
+    alerts[number_of(unit)] = *message;
+}
+
+void vtd_unit_listen(const struct vtd_unit *unit, bool on)
+{
+    listening[number_of(unit)] = on;
+}
+
 static enum iommu_result boot(struct diag *diag)
 {
     struct iommu_machine machine = {
@@ -246,6 +259,21 @@ static void test_not_usable(void **state)
     assert_non_null(strstr(diag.message, "0xfed91000"));
 }
 
+static void test_all_units_alert(void **state)
+{
+    (void)state;
+    fresh();
+    assert_true(iommu_alert(0x45));
+    iommu_listen(true);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(alerts[i].address, 0xfee45000);
+        assert_true(listening[i]);
+    }
+    iommu_listen(false);
+    for (int i = 0; i < 3; i++)
+        assert_false(listening[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_three_levels),
         cmocka_unit_test(test_domains_run_out),
         cmocka_unit_test(test_not_usable),
+        cmocka_unit_test(test_all_units_alert),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,7 @@ static struct {
     uint64_t roots, irta, iqa, iqt, iqh;
     uint64_t roots_used, irta_used; /* since SRTP and SIRTP */
     uint32_t faults, pmen, fectl;
+    uint32_t fedata, feaddr, feuaddr;
     struct vtd_pair records[RECORDS];
     bool contexts_stale, tlb_stale, irtes_stale;
     bool queue_stuck, queue_error;
@@ -187,6 +188,18 @@ static void unit_write(uint32_t reg, uint64_t value, int size)
         break;
     case VTD_FECTL_REG:
         unit.fectl = (uint32_t)value;
+        break;
+    case VTD_FEDATA_REG:
+        assert_int_equal(unit.fectl, VTD_FECTL_IM); /* nothing goes to a half of an address */
+        unit.fedata = (uint32_t)value;
+        break;
+    case VTD_FEADDR_REG:
+        assert_int_equal(unit.fectl, VTD_FECTL_IM);
+        unit.feaddr = (uint32_t)value;
+        break;
+    case VTD_FEUADDR_REG:
+        assert_int_equal(unit.fectl, VTD_FECTL_IM);
+        unit.feuaddr = (uint32_t)value;
         break;
     case VTD_PMEN_REG:
         assert_int_not_equal(unit.status & VTD_GCMD_TE, 0); /* no gap */
@@ -355,6 +368,24 @@ static void test_faults(void **state)
     assert_int_equal(fault.source.id, 9);
 }
 
+static void test_fault_events(void **state)
+{
+    const struct iommu_message message = {.address = UINT64_C(0x12300fee45000), .data = 0x400};
+    struct vtd_unit *placed = map();
+
+    (void)state;
+    assert_true(vtd_unit_start(placed, &roots));
+    vtd_unit_alert(placed, &message);
+    assert_int_equal(unit.fectl, VTD_FECTL_IM);
+    assert_int_equal(unit.fedata, 0x400);
+    assert_int_equal(unit.feaddr, 0xfee45000);
+    assert_int_equal(unit.feuaddr, 0x12300);
+    vtd_unit_listen(placed, true);
+    assert_int_equal(unit.fectl, 0);
+    vtd_unit_listen(placed, false);
+    assert_int_equal(unit.fectl, VTD_FECTL_IM);
+}
+
 static void test_registers_beyond_the_end(void **state)
 {
     const struct dmar_unit from = {.base = 0xfed90000, .size = FRO};
@@ -375,6 +406,7 @@ int main(void)
         cmocka_unit_test_setup(test_queue_wraps, setup),
         cmocka_unit_test_setup(test_unit_that_dies, setup),
         cmocka_unit_test_setup(test_faults, setup),
+        cmocka_unit_test_setup(test_fault_events, setup),
         cmocka_unit_test_setup(test_registers_beyond_the_end, setup),
     };
 

@@ -1,70 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "arch/x86/model/cpuid_policy.h"
 
+#include "arch/x86/model/cpuid_masks.h"
+#include "arch/x86/model/cpuid_table.h"
 #include "arch/x86/regs/cpuid.h"
-#include "arch/x86/regs/cr.h"
 #include "kernel/lib/mem.h"
-
-/*
- * The allow-lists. What is not here is hidden, on purpose:
- *   leaf 1    VMX SMX; DTES64 DS_CPL DS PBE PDCM (PMU); EIST TM TM2 ACPI (thermal); SDBG XTPR DCA
- * PSN leaf 7    SGX; HLE RTM; MPX; RDT; PT; TSC_ADJUST (would move the real TSC); WAITPKG; CET;
- * LA57; TME KL ENQCMD PKS UINTR AMX; SRBDS_CTRL PCONFIG ARCH_LBR CORE_CAP BUS_LOCK others    0xA
- * (PMU) 0xF 0x10 (RDT) 0x12 (SGX) 0x14 (PT) 0x17 and up but 0x1F: all 0
- */
-#define ALLOW_1_ECX                                                                                \
-    (CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_MONITOR | CPUID_1_ECX_SSSE3 |          \
-     CPUID_1_ECX_FMA | CPUID_1_ECX_CX16 | CPUID_1_ECX_PCID | CPUID_1_ECX_SSE4_1 |                  \
-     CPUID_1_ECX_SSE4_2 | CPUID_1_ECX_MOVBE | CPUID_1_ECX_POPCNT | CPUID_1_ECX_TSC_DEADLINE |      \
-     CPUID_1_ECX_AESNI | CPUID_1_ECX_XSAVE | CPUID_1_ECX_AVX | CPUID_1_ECX_F16C |                  \
-     CPUID_1_ECX_RDRAND)
-#define ALLOW_1_EDX                                                                                \
-    (CPUID_1_EDX_FPU | CPUID_1_EDX_VME | CPUID_1_EDX_DE | CPUID_1_EDX_PSE | CPUID_1_EDX_TSC |      \
-     CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_MCE | CPUID_1_EDX_CX8 | CPUID_1_EDX_APIC |    \
-     CPUID_1_EDX_SEP | CPUID_1_EDX_MTRR | CPUID_1_EDX_PGE | CPUID_1_EDX_MCA | CPUID_1_EDX_CMOV |   \
-     CPUID_1_EDX_PAT | CPUID_1_EDX_PSE36 | CPUID_1_EDX_CLFSH | CPUID_1_EDX_MMX |                   \
-     CPUID_1_EDX_FXSR | CPUID_1_EDX_SSE | CPUID_1_EDX_SSE2 | CPUID_1_EDX_SS)
-#define ALLOW_7_EBX                                                                                \
-    (CPUID_7_EBX_FSGSBASE | CPUID_7_EBX_BMI1 | CPUID_7_EBX_AVX2 | CPUID_7_EBX_FDP_EXCPTN |         \
-     CPUID_7_EBX_SMEP | CPUID_7_EBX_BMI2 | CPUID_7_EBX_ERMS | CPUID_7_EBX_INVPCID |                \
-     CPUID_7_EBX_FCS_FDS | CPUID_7_EBX_AVX512F | CPUID_7_EBX_AVX512DQ | CPUID_7_EBX_RDSEED |       \
-     CPUID_7_EBX_ADX | CPUID_7_EBX_SMAP | CPUID_7_EBX_AVX512IFMA | CPUID_7_EBX_CLFLUSHOPT |        \
-     CPUID_7_EBX_CLWB | CPUID_7_EBX_AVX512CD | CPUID_7_EBX_SHA | CPUID_7_EBX_AVX512BW |            \
-     CPUID_7_EBX_AVX512VL)
-#define ALLOW_7_ECX                                                                                \
-    (CPUID_7_ECX_AVX512VBMI | CPUID_7_ECX_UMIP | CPUID_7_ECX_PKU | CPUID_7_ECX_AVX512VBMI2 |       \
-     CPUID_7_ECX_GFNI | CPUID_7_ECX_VAES | CPUID_7_ECX_VPCLMULQDQ | CPUID_7_ECX_AVX512VNNI |       \
-     CPUID_7_ECX_AVX512BITALG | CPUID_7_ECX_AVX512VPOPCNTDQ | CPUID_7_ECX_RDPID |                  \
-     CPUID_7_ECX_CLDEMOTE | CPUID_7_ECX_MOVDIRI | CPUID_7_ECX_MOVDIR64B)
-#define ALLOW_7_EDX                                                                                \
-    (CPUID_7_EDX_FSRM | CPUID_7_EDX_AVX512VP2I | CPUID_7_EDX_MD_CLEAR | CPUID_7_EDX_SERIALIZE |    \
-     CPUID_7_EDX_AVX512FP16 | CPUID_7_EDX_SPEC_CTRL | CPUID_7_EDX_STIBP | CPUID_7_EDX_FLUSH_L1D |  \
-     CPUID_7_EDX_ARCH_CAP | CPUID_7_EDX_SSBD)
-#define ALLOW_7_1_EAX                                                                              \
-    (CPUID_7_1_EAX_AVX_VNNI | CPUID_7_1_EAX_AVX512_BF16 | CPUID_7_1_EAX_FZRM |                     \
-     CPUID_7_1_EAX_FSRS | CPUID_7_1_EAX_FSRC | CPUID_7_1_EAX_AVX_IFMA)
-#define ALLOW_7_2_EDX                                                                              \
-    (CPUID_7_2_EDX_PSFD | CPUID_7_2_EDX_IPRED | CPUID_7_2_EDX_RRSBA | CPUID_7_2_EDX_DDPD |         \
-     CPUID_7_2_EDX_BHI | CPUID_7_2_EDX_MCDT_NO)
-#define ALLOW_XCR0 (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
-#define ALLOW_D_1_EAX                                                                              \
-    (CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XGETBV1 | CPUID_D_1_EAX_XSAVES)
-#define ALLOW_81_ECX (CPUID_81_ECX_LAHF64 | CPUID_81_ECX_LZCNT | CPUID_81_ECX_PREFETCHW)
-#define ALLOW_81_EDX                                                                               \
-    (CPUID_81_EDX_SYSCALL | CPUID_81_EDX_NX | CPUID_81_EDX_PAGE1G | CPUID_81_EDX_RDTSCP |          \
-     CPUID_81_EDX_LM)
-
-/* The same for AMD's processors alone: other vendors are free to give these bits a meaning. */
-#define ALLOW_81_ECX_AMD                                                                           \
-    (ALLOW_81_ECX | CPUID_81_ECX_CR8 | CPUID_81_ECX_SSE4A | CPUID_81_ECX_MISALIGN |                \
-     CPUID_81_ECX_XOP | CPUID_81_ECX_FMA4 | CPUID_81_ECX_TBM | CPUID_81_ECX_TOPOLOGY)
-#define ALLOW_81_EDX_AMD (ALLOW_81_EDX | CPUID_81_EDX_MMXEXT | CPUID_81_EDX_COMMON)
-#define ALLOW_88_EBX                                                                               \
-    (CPUID_88_EBX_CLZERO | CPUID_88_EBX_XSAVEERPTR | CPUID_88_EBX_WBNOINVD | CPUID_88_EBX_IBPB |   \
-     CPUID_88_EBX_IBRS | CPUID_88_EBX_STIBP | CPUID_88_EBX_IBRS_ALWAYS |                           \
-     CPUID_88_EBX_STIBP_ALWAYS | CPUID_88_EBX_IBRS_BETTER | CPUID_88_EBX_SSBD |                    \
-     CPUID_88_EBX_SSB_NO | CPUID_88_EBX_PSFD | CPUID_88_EBX_BTC_NO | CPUID_88_EBX_IBPB_RET)
-#define ALLOW_21_EAX (CPUID_21_EAX_LFENCE | CPUID_21_EAX_NULL_SEL)
 
 #define KVM_FEATURES                                                                               \
     (KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCKSOURCE_STABLE | KVM_FEATURE_NOP_IODELAY)
@@ -74,17 +14,6 @@
 #define MAX_AMD      (CPUID_AMD_MAX + CPUID_EXTENDED_LEAVES - 1)
 #define MAX_CACHES   8u
 #define XSTATE_LAST  9u /* highest state component in ALLOW_XCR0 */
-
-/* The first entries have fixed places. */
-enum fixed_entry {
-    ENTRY_ZERO,
-    ENTRY_KVM,
-    ENTRY_KVM_FEATURES,
-    ENTRY_NAME,
-    ENTRY_INFO,
-    ENTRY_COUNTER,
-    ENTRY_FIRST_FREE
-};
 
 struct builder {
     const struct cpuid_source *host;
@@ -141,55 +70,9 @@ static uint32_t at_most(uint32_t value, uint32_t limit)
     return value < limit ? value : limit;
 }
 
-/* Leaves that are the host's, cut down by a mask. */
-struct leaf_mask {
-    uint32_t leaf;
-    uint32_t subleaf;
-    struct cpuid_regs allowed;
-};
-
-enum {
-    MASK_1,
-    MASK_7_0,
-    MASK_7_1,
-    MASK_7_2,
-    MASK_D_1,
-    MASK_81,
-    MASK_81_AMD,
-    MASK_FIRST_PLAIN, /* for everybody */
-    MASK_FIRST_AMD = MASK_FIRST_PLAIN + 7,
-};
-
-#define ALL UINT32_MAX
-
-static const struct leaf_mask masks[] = {
-    [MASK_1] = {CPUID_FEATURES,
-                0,
-                {ALL, CPUID_1_EBX_BRAND | CPUID_1_EBX_CLFLUSH, ALLOW_1_ECX, ALLOW_1_EDX}},
-    [MASK_7_0] = {CPUID_EXTENDED, 0, {ALL, ALLOW_7_EBX, ALLOW_7_ECX, ALLOW_7_EDX}},
-    [MASK_7_1] = {CPUID_EXTENDED, 1, {ALLOW_7_1_EAX, 0, 0, 0}},
-    [MASK_7_2] = {CPUID_EXTENDED, 2, {0, 0, 0, ALLOW_7_2_EDX}},
-    [MASK_D_1] = {CPUID_XSTATE, 1, {ALLOW_D_1_EAX, 0, 0, 0}},
-    [MASK_81] = {CPUID_AMD_FEATURES, 0, {0, 0, ALLOW_81_ECX, ALLOW_81_EDX}},
-    [MASK_81_AMD] = {CPUID_AMD_FEATURES, 0, {0, 0, ALLOW_81_ECX_AMD, ALLOW_81_EDX_AMD}},
-    /* From here on without further changes, and whatever ECX is. */
-    [MASK_FIRST_PLAIN] = {CPUID_CACHE, 0, {ALL, ALL, ALL, ALL}},
-    {CPUID_THERMAL, 0, {CPUID_6_EAX_ARAT, 0, 0, 0}},
-    {CPUID_BRAND_FIRST, 0, {ALL, ALL, ALL, ALL}},
-    {CPUID_BRAND_FIRST + 1, 0, {ALL, ALL, ALL, ALL}},
-    {CPUID_BRAND_LAST, 0, {ALL, ALL, ALL, ALL}},
-    {CPUID_L2_CACHE, 0, {ALL, ALL, ALL, ALL}},
-    {CPUID_POWER, 0, {0, 0, 0, CPUID_87_EDX_INVARIANT_TSC}},
-    /* From here on AMD's processors only. */
-    [MASK_FIRST_AMD] = {CPUID_L1_CACHE_AMD, 0, {ALL, ALL, ALL, ALL}},
-    {CPUID_TLB_1G, 0, {ALL, ALL, ALL, ALL}},
-    {CPUID_OPTIMIZE, 0, {ALL, ALL, ALL, ALL}},
-    {CPUID_FEATURES_AMD, 0, {ALLOW_21_EAX, 0, 0, 0}},
-};
-
 static struct cpuid_regs masked_read(const struct builder *b, unsigned index)
 {
-    const struct leaf_mask *mask = &masks[index];
+    const struct leaf_mask *mask = &cpuid_masks[index];
     struct cpuid_regs r = host_read(b, mask->leaf, mask->subleaf);
     r.eax &= mask->allowed.eax;
     r.ebx &= mask->allowed.ebx;
@@ -404,9 +287,9 @@ static void build_extended(const struct builder *b)
     build_address(b);
     if (b->amd)
         build_topology_amd(b);
-    unsigned end = b->amd ? sizeof(masks) / sizeof(masks[0]) : MASK_FIRST_AMD;
+    unsigned end = b->amd ? (unsigned)MASK_COUNT : MASK_FIRST_AMD;
     for (unsigned i = MASK_FIRST_PLAIN; i < end; i++)
-        add_plain(b, masks[i].leaf, masked_read(b, i));
+        add_plain(b, cpuid_masks[i].leaf, masked_read(b, i));
 }
 
 /* The twelve characters of a hypervisor's name in EBX ECX EDX. */
@@ -450,75 +333,4 @@ void cpuid_policy_build(const struct cpuid_source *host, const struct cpuid_gues
     build_basic(&b);
     build_extended(&b);
     build_hypervisor(&b);
-}
-
-static const struct cpuid_entry *lookup_hypervisor(const struct cpuid_table *table, uint32_t leaf)
-{
-    enum fixed_entry found = ENTRY_ZERO;
-    if (leaf == CPUID_HYPERVISOR)
-        found = ENTRY_KVM;
-    else if (leaf == CPUID_KVM_FEATURES)
-        found = ENTRY_KVM_FEATURES;
-    else if (leaf == CPUID_BULKHEAD)
-        found = ENTRY_NAME;
-    else if (leaf == CPUID_BULKHEAD_INFO)
-        found = ENTRY_INFO;
-    else if (leaf >= CPUID_BULKHEAD_TOTAL && leaf < table->counter_end)
-        found = ENTRY_COUNTER;
-    return &table->entries[found];
-}
-
-const struct cpuid_entry *cpuid_lookup(const struct cpuid_table *table, uint32_t leaf,
-                                       uint32_t subleaf)
-{
-    const struct cpuid_row *row;
-    if (leaf < CPUID_BASIC_LEAVES)
-        row = &table->basic[leaf];
-    else if (leaf - CPUID_AMD_MAX < CPUID_EXTENDED_LEAVES)
-        row = &table->extended[leaf - CPUID_AMD_MAX];
-    else
-        return lookup_hypervisor(table, leaf);
-    if (row->every_subleaf != 0)
-        return &table->entries[row->first];
-    return &table->entries[subleaf < row->count ? row->first + subleaf : row->beyond];
-}
-
-struct cpuid_regs cpuid_answer(const struct cpuid_entry *entry, uint32_t subleaf, uint64_t cr4)
-{
-    struct cpuid_regs r = entry->regs;
-    switch ((enum cpuid_fixup)entry->fixup) {
-    case CPUID_STATIC:
-    case CPUID_FIX_XSTATE:
-    case CPUID_FIX_COUNTER:
-        break;
-    case CPUID_FIX_OSXSAVE:
-        if ((cr4 & CR4_OSXSAVE) != 0)
-            r.ecx |= (uint32_t)CPUID_1_ECX_OSXSAVE;
-        break;
-    case CPUID_FIX_OSPKE:
-        if ((cr4 & CR4_PKE) != 0)
-            r.ecx |= (uint32_t)CPUID_7_ECX_OSPKE;
-        break;
-    case CPUID_FIX_TOPOLOGY:
-        r.ecx = subleaf & 0xff;
-        break;
-    }
-    return r;
-}
-
-bool cpuid_is_amd(const struct cpuid_regs *vendor)
-{
-    static const uint32_t names[][3] = {
-        {0x68747541, 0x69746e65, 0x444d4163}, /* AuthenticAMD in EBX EDX ECX */
-        {0x6f677948, 0x6e65476e, 0x656e6975}, /* HygonGenuine */
-    };
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (vendor->ebx == names[i][0] && vendor->edx == names[i][1] && vendor->ecx == names[i][2])
-            return true;
-    return false;
-}
-
-uint64_t cpuid_xcr0_mask(const struct cpuid_table *table)
-{
-    return cpuid_lookup(table, CPUID_XSTATE, 0)->regs.eax;
 }

@@ -1,12 +1,10 @@
 ; SPDX-License-Identifier: MIT
 ; Interrupts of both processors, and the way of the second one from its SIPI to second_main().
 
+%include "tests/guests/long_mode.inc"
+
 %define SELECTOR_CODE64 0x10            ; entry.asm
 %define SELECTOR_DATA   0x18
-%define CR0_PE_PG       0x80000001
-%define CR4_PAE         0x20
-%define EFER            0xc0000080
-%define EFER_LME        0x100
 %define LAPIC           0xfee00000
 %define LAPIC_ID        0x20
 %define LAPIC_EOI       0xb0
@@ -21,17 +19,7 @@ bits 16
 second_code:
     cli
     o32 lgdt [cs:second_gdt - second_code]
-    mov eax, CR4_PAE
-    mov cr4, eax
-    mov eax, [cs:second_cr3 - second_code]
-    mov cr3, eax
-    mov ecx, EFER
-    rdmsr
-    or eax, EFER_LME
-    wrmsr
-    mov eax, CR0_PE_PG
-    mov cr0, eax
-    jmp dword SELECTOR_CODE64:second_long
+    TO_LONG_MODE [cs:second_cr3 - second_code], SELECTOR_CODE64, second_long
 second_gdt:                             ; filled in, like what follows: the first one's
     times 6 db 0
 second_cr3:
@@ -40,10 +28,7 @@ second_code_end:
 
 bits 64
 second_long:
-    mov eax, SELECTOR_DATA
-    mov ds, eax
-    mov es, eax
-    mov ss, eax
+    SEGMENTS SELECTOR_DATA
     mov rsp, second_stack_top
     lgdt [gdt_pointer]
     call second_main

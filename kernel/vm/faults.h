@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the IOMMU has blocked: whose device it was, how often, and what follows.
+ *
+ *     unit --(NMI, or the alarm)--> attendant: faults_poll()
+ *         iommu_poll() -> source id -> passthrough device -> its counters
+ *                                          |
+ *                        at FAULTS_MOST: on-device-fault = ignore | detach | stop
+ *
+ * However often devices are blocked, the attendant looks FAULTS_PAUSE_US apart and takes a bounded
+ * number of faults each time. The log tells of a device's first, second, fourth, eighth, ... fault;
+ * of sources that are nobody's, a few lines a second.
+ */
+#ifndef BULKHEAD_KERNEL_VM_FAULTS_H
+#define BULKHEAD_KERNEL_VM_FAULTS_H
+
+#include "arch/x86/cpu/percpu.h"
+#include "kernel/vm/guest.h"
+
+/* Of one device in one life of its guest: then on-device-fault is followed. Drivers that do what
+ * they should cause none. */
+#define FAULTS_MOST 16
+
+/* This processor looks after them. Once, after guests_create() and alarm_init(), before
+ * memory_seal(). */
+void faults_attend(const struct cpu *cpu);
+
+/* After an NMI, and after alarm_poll(): what was blocked, when `cpu` is the attendant. With no lock
+ * held; cheap when it is not yet time again. */
+void faults_poll(const struct cpu *cpu);
+
+/*
+ * Log a line for each device of the guest: `stats guest=web device=00:03.0 faults=N reads=N
+ * writes=N interrupts=N last=0xADDRESS state=on|off|removed`, as counted since the guest's start.
+ */
+void faults_statistics(const struct guest *guest);
+
+/* And one for the machine: `stats iommu faults=N unowned=N lost=N`, where there is an IOMMU: all
+ * that units have told, what was nobody's, and how often they had no room to tell. */
+void faults_statistics_machine(void);
+
+#endif
