@@ -46,7 +46,7 @@ static bool read_report(const char *path)
     if (!report_read(text, size, &report, &diag))
         return tell_diag(path, &diag);
     if (report.unknown_lines > 0)
-        fprintf(stderr, "%s: %" PRIu32 " lines are of a later version and do not count\n", path,
+        fprintf(stderr, "%s: lines of a later version, which do not count: %" PRIu32 "\n", path,
                 report.unknown_lines);
     if (report.unfit[0] == '\0')
         return true;

@@ -108,6 +108,11 @@ class Esp:
         _run(["mcopy", "-o", "-i", self._drive, source, f"::/{path}"],
              f"cannot copy {source} into {self.image}")
 
+    def copy_out(self, path, target):
+        """Copy the file path to target."""
+        _run(["mcopy", "-n", "-o", "-i", self._drive, f"::/{path}", target],
+             f"cannot copy {path} out of {self.image}")
+
     def rename(self, old, new):
         """Rename a file within its folder."""
         _run(["mren", "-i", self._drive, f"::/{old}", os.path.basename(new)],

@@ -278,3 +278,98 @@ def test_samples(folder, config):
     result = check(config.name, cwd=folder)
     assert result.stderr == ""
     assert result.stdout == f"{config.name}: {said}: fine\n"
+
+
+# ---- for a machine ------------------------------------------------------------------------------
+
+MACHINE = """bulkhead hardware report 1
+machine physical-bits=40 1g-pages=yes smt-shift=0 iommu=none console=0x3f8
+processor apic=0 node=0
+processor apic=1 node=0
+memory base=0x100000 size=0x20000000 kind=free node=0
+end
+"""
+
+
+@pytest.fixture
+def machine(folder):
+    report = folder / "hardware.txt"
+    report.write_text(MACHINE)
+    return report
+
+
+def planned(folder, report, text):
+    config = folder / "planned.conf"
+    config.write_text(text)
+    return check("--hardware", report, config), config
+
+
+def test_plan_for_a_machine(folder, machine):
+    result, _ = planned(folder, machine, "[guest web]\nmemory = 64M\nkernel = vmlinuz\n")
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["guest", "pCPUs", "memory", "devices"]
+    assert lines[1].split() == ["web", "0", "64", "MiB", "at", "0x400000", "none"]
+    assert lines[2].startswith("(hypervisor)") and lines[3].startswith("left over")
+
+
+def test_does_not_fit_a_machine(folder, machine):
+    text = "[guest web]\nmemory = 64M\nkernel = vmlinuz\ncpus = 3\n"
+    result, config = planned(folder, machine, text)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"{config}:4:8: guest web wants 3 processors, but only 2 of the machine's 2 are left for it "
+        "(all guests together want 3)\n"
+        "  hint: give the guests fewer processors, each needs one of its own\n"
+    )
+
+
+def test_guests_files_take_memory(folder, machine):
+    """512 MiB, of which a guest wants nearly all: there is no room for its kernel as well."""
+    text = "[guest web]\nmemory = 500M\nkernel = vmlinuz\n"
+    assert planned(folder, machine, text)[0].returncode == 0
+    with open(folder / "vmlinuz", "ab") as kernel:
+        kernel.truncate(32 * MIB)
+    result, config = planned(folder, machine, text)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"{config}:2:10: guest web wants 500 MiB of memory, but only ")
+
+
+@pytest.mark.parametrize(
+    "change, place, message",
+    [
+        (("apic=1", "apic=0"), "4:16", "processor: apic: another processor has this number"),
+        (("end\n", ""), "5:1", 'the report is cut off: its last line is not "end"'),
+        (
+            ("processor apic=0", "unfit no fan\nprocessor apic=0"),
+            "3:1",
+            "Bulkhead cannot run on this machine: no fan",
+        ),
+    ],
+)
+def test_report_is_refused(folder, machine, change, place, message):
+    machine.write_text(MACHINE.replace(*change, 1))
+    result, _ = planned(folder, machine, "[guest web]\nmemory = 64M\nkernel = vmlinuz\n")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"{machine}:{place}: {message}\n")
+
+
+def test_lines_of_a_later_version(folder, machine):
+    machine.write_text(MACHINE.replace("end\n", "fan speed=3\nend\n"))
+    result, _ = planned(folder, machine, "[guest web]\nmemory = 64M\nkernel = vmlinuz\n")
+    assert result.returncode == 0
+    assert result.stderr == f"{machine}: lines of a later version, which do not count: 1\n"
+
+
+def test_report_that_is_not_there(folder):
+    result, _ = planned(folder, folder / "none.txt", "[guest web]\nmemory = 64M\nkernel = vmlinuz\n")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"{folder}/none.txt: No such file or directory\n"
+
+
+def test_inspecting_config_without_guests(folder):
+    config = folder / "inspect.conf"
+    config.write_text("[machine]\ninspect = yes\n")
+    result = check(config)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"{config}: 0 guests, 0 cpus, 0M: fine\n"

@@ -30,7 +30,8 @@ LOCKED_OFF = {
 }
 
 # Name: text of the config (None: there is none), what is said of it. {kernel}: size of that file;
-# {free}: MiB that the firmware leaves; {free-64} and the like follow from it.
+# {free}: MiB that the firmware leaves; {free-64} and the like follow from it. {report}: what is said
+# of the machine (test_inspect.py).
 CASES = {
     "unknown-key": (
         "[guest web]\nmemroy = 64M\n",
@@ -40,7 +41,8 @@ CASES = {
         None,
         "bulkhead: cannot read \\bulkhead\\bulkhead.conf: no such file in the folder "
         "\\bulkhead of the volume that Bulkhead was started from\n"
-        "  hint: put the config there, and the files that it names beside it",
+        "  hint: put the config there, and the files that it names beside it\n"
+        "{report}",
     ),
     "no-guests": (
         "# nothing\n",
@@ -222,6 +224,12 @@ def numbers_filled_in(sentence, machine):
     """What differs from one firmware to the next, it has said itself."""
     said = re.search(r"of the (\d+) MiB free", machine.facts["guest-too-large"])
     free = int(said[1]) if said else 0
+    report = re.search(
+        rf"^.+\n.+\n{PROCESSORS} processors, \d+ MiB of free memory, \d+ PCI functions, no IOMMU\n"
+        r"The report of this machine is in \\bulkhead\\hardware\.txt$",
+        machine.facts["no-config"],
+        re.M,
+    )
     assert "free" not in sentence or MEMORY * 3 // 4 < free < MEMORY
     numbers = {
         "kernel": image.ATTACKER.stat().st_size,
@@ -229,6 +237,7 @@ def numbers_filled_in(sentence, machine):
         "free-64": free - 64,
         "256-free": 256 - free,
         "1024-free": 1024 - free,
+        "report": report[0] if report else "",
     }
     return re.sub(r"{([0-9a-z-]+)}", lambda match: str(numbers[match[1]]), sentence)
 

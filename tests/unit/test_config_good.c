@@ -440,24 +440,15 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_cr_lf_and_mark),
-        cmocka_unit_test(test_blanks_and_comments),
-        cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_console),
-        cmocka_unit_test(test_inspect),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_on_crash),
-        cmocka_unit_test(test_on_device_fault),
-        cmocka_unit_test(test_cpus),
-        cmocka_unit_test(test_lists_of_several_guests),
-        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_load_and_entry),
-        cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_modules),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_every_key),      cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_cr_lf_and_mark), cmocka_unit_test(test_blanks_and_comments),
+        cmocka_unit_test(test_quotes),         cmocka_unit_test(test_console),
+        cmocka_unit_test(test_inspect),        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_on_crash),       cmocka_unit_test(test_on_device_fault),
+        cmocka_unit_test(test_cpus),           cmocka_unit_test(test_lists_of_several_guests),
+        cmocka_unit_test(test_kinds),          cmocka_unit_test(test_load_and_entry),
+        cmocka_unit_test(test_devices),        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* What stays with the hypervisor, by ACPI and PCI. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "kernel/plan/survey.h"
+#include "tests/unit/pci_machine.h"
+
+static struct acpi_host acpi;
+static struct hardware hardware;
+
+static void reset(void)
+{
+    memset(&acpi, 0, sizeof(acpi));
+    memset(&hardware, 0, sizeof(hardware));
+    fake_reset();
+}
+
+static bool owns(uint64_t base, uint64_t size)
+{
+    for (uint32_t i = 0; i < hardware.owned_count; i++)
+        if (hardware.owned[i].base == base && hardware.owned[i].size == size &&
+            !hardware.owned[i].io)
+            return true;
+    return false;
+}
+
+static void test_registers(void **state)
+{
+    struct survey_screen screen = {0xc0000000, MIB(3)};
+
+    (void)state;
+    reset();
+    acpi.madt.ioapic_count = 1;
+    acpi.madt.ioapics[0].address = 0xfec00000;
+    acpi.hpet = (struct acpi_hpet){.present = true, .address = 0xfed00000};
+    acpi.mcfg.count = 1;
+    acpi.mcfg.ecams[0] = (struct acpi_ecam){.base = 0xb0000000, .first_bus = 2, .last_bus = 3};
+    acpi.dmar.unit_count = 1;
+    acpi.dmar.units[0] = (struct dmar_unit){.base = 0xfed90000, .size = 0x1000};
+    acpi.ivrs.unit_count = 1;
+    acpi.ivrs.units[0] = (struct ivrs_unit){.base = 0xfeb80000};
+    assert_true(survey_registers(&acpi, &screen, &hardware));
+    assert_int_equal(hardware.owned_count, 7);
+    assert_true(owns(0xfee00000, 4096) && owns(0xfec00000, 4096) && owns(0xfed00000, 4096));
+    assert_true(owns(0xb0200000, MIB(2)) && owns(0xfed90000, 4096));
+    assert_true(owns(0xfeb80000, IVRS_UNIT_BYTES) && owns(0xc0000000, MIB(3)));
+
+    screen.size = 0;
+    hardware.owned_count = 0;
+    assert_true(survey_registers(&acpi, &screen, &hardware));
+    assert_int_equal(hardware.owned_count, 6);
+    hardware.owned_count = HARDWARE_MAX_OWNED - 5;
+    assert_false(survey_registers(&acpi, &screen, &hardware));
+}
+
+static void test_console(void **state)
+{
+    uint32_t baud = 5;
+
+    (void)state;
+    reset();
+    assert_int_equal(survey_console_port(&acpi, &baud), 0x3f8);
+    assert_int_equal(baud, 0);
+    acpi.spcr = (struct acpi_spcr){
+        .present = true,
+        .base = {.present = true, .space = ACPI_SPACE_IO, .address = 0x2f8},
+        .baud = 9600,
+    };
+    assert_int_equal(survey_console_port(&acpi, &baud), 0x2f8);
+    assert_int_equal(baud, 9600);
+    acpi.spcr.base.space = ACPI_SPACE_MEMORY;
+    assert_int_equal(survey_console_port(&acpi, &baud), 0x3f8);
+    assert_int_equal(baud, 0);
+    acpi.spcr.base.space = ACPI_SPACE_IO;
+    acpi.spcr.interface = 3;
+    assert_int_equal(survey_console_port(&acpi, &baud), 0x3f8);
+}
+
+/* A region of a function behind two bridges, one of which the other way does not exist. */
+static void regions(void)
+{
+    reset();
+    fake_port(0, 0x1c, 1, 2, PCI_PORT_ROOT);
+    fake_bridge(1, 0, 0, 2, 2);
+    fake_endpoint(2, 3, 0);
+    fake_endpoint(2, 4, 0);
+    fake_scan();
+    hardware.iommu = HARDWARE_VTD;
+    acpi.dmar.present = true;
+    acpi.dmar.region_count = 1;
+    acpi.dmar.regions[0] =
+        (struct dmar_region){.base = 0x7d000000, .size = 0x1000, .scope_count = 1};
+    acpi.dmar.scope_count = 1;
+    acpi.dmar.scopes[0] = (struct dmar_scope){
+        .type = DMAR_SCOPE_ENDPOINT, .path_length = 3, .path = {0xe0, 0x00, 0x18}};
+}
+
+static void test_tied(void **state)
+{
+    (void)state;
+    regions();
+    assert_true(survey_devices(&acpi, &inventory, &hardware));
+    assert_int_equal(hardware.tied_count, 1);
+    assert_int_equal(hardware.tied[0].raw, pci_address(0, 2, 3, 0).raw);
+    assert_int_equal(hardware.iommu, HARDWARE_VTD);
+
+    regions();
+    acpi.dmar.scopes[0].path[1] = 0x08; /* no bridge there */
+    assert_true(survey_devices(&acpi, &inventory, &hardware));
+    assert_int_equal(hardware.tied_count, 0);
+
+    regions();
+    acpi.dmar.scopes[0] =
+        (struct dmar_scope){.type = DMAR_SCOPE_BRIDGE, .path_length = 1, .path = {0xe0}};
+    assert_true(survey_devices(&acpi, &inventory, &hardware));
+    assert_int_equal(hardware.tied_count, 2); /* all below it, but bridges */
+}
+
+static void test_more_than_can_be_tied(void **state)
+{
+    (void)state;
+    regions();
+    hardware.tied_count = HARDWARE_MAX_TIED;
+    assert_false(survey_devices(&acpi, &inventory, &hardware));
+    assert_int_equal(hardware.iommu, HARDWARE_NO_IOMMU);
+}
+
+static void test_last_bus(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_scan();
+    assert_int_equal(pci_last_bus(&inventory), 0);
+    fake_port(0, 0x1c, 1, 9, PCI_PORT_ROOT);
+    fake_endpoint(1, 3, 0);
+    fake_scan();
+    assert_int_equal(pci_last_bus(&inventory), 9);
+    fake_endpoint(0x20, 3, 0);
+    fake_scan();
+    assert_int_equal(pci_last_bus(&inventory), 0x20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_registers), cmocka_unit_test(test_console),
+        cmocka_unit_test(test_tied),      cmocka_unit_test(test_more_than_can_be_tied),
+        cmocka_unit_test(test_last_bus),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
