@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a guest's ACPI tables to standard output: guest_acpi VCPUS. For test_guest_acpi.py. */
+/* Writes a guest's ACPI tables to standard output: guest_acpi VCPUS [pci], with "pci" those of one
+ * with PCI functions. For test_guest_acpi.py. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,9 +12,10 @@ int main(int argc, char **argv)
     struct acpi_guest_params params = {.base = gpa(GUEST_RSDP_START)};
     size_t used;
 
-    if (argc != 2)
+    if (argc != 2 && argc != 3)
         return 2;
     params.vcpu_count = (uint32_t)strtoul(argv[1], NULL, 10);
+    params.pci_express = argc == 3;
     if (!acpi_guest_build(&params, bytes, sizeof(bytes), &used))
         return 1;
     return fwrite(bytes, 1, used, stdout) == used ? 0 : 1;
