@@ -7,9 +7,13 @@
 #include "boot/pages.h"
 #include "kernel/lib/bits.h"
 #include "kernel/mm/pagetable.h"
+#include "kernel/pci/access.h"
 
 /* The lower half of the 48-bit address space, where addresses can be their own. */
 #define IDENTITY_END BIT(47)
+#define BUS_SHIFT    20 /* of a bus in a window of configuration space */
+
+_Static_assert(PCI_WINDOWS_END <= IDENTITY_END, "windows are mapped at their addresses");
 
 #define MAP_DATA ((uint32_t)MAP_READ | MAP_WRITE)
 #define MAP_CODE ((uint32_t)MAP_READ | MAP_EXEC)
@@ -94,6 +98,40 @@ static bool add_screen(struct builder *builder, const struct handoff_screen *scr
     return true;
 }
 
+/* Whole pages, each where RAM or another window did not bring it in already. */
+static bool add_window(struct builder *builder, struct memory_span window)
+{
+    uint64_t end = align_up(window.base + window.size, PAGE_2M);
+    struct memory_span page = {align_down(window.base, PAGE_2M), PAGE_2M};
+
+    if (builder->counting) {
+        struct memory_span whole = {page.base, end - page.base};
+        return add(builder, whole.base, whole, MAP_DATA);
+    }
+    for (; page.base < end; page.base += PAGE_2M) {
+        uint64_t entry;
+        if (pagetable_lookup(&builder->table, page.base, &entry) == 0 &&
+            !add(builder, page.base, page, MAP_DATA | MAP_UNCACHED))
+            return false;
+    }
+    return true;
+}
+
+static bool add_windows(struct builder *builder, const struct address_space *space)
+{
+    uint64_t limit = space->address_end < PCI_WINDOWS_END ? space->address_end : PCI_WINDOWS_END;
+
+    for (uint32_t i = 0; i < space->mcfg->count; i++) {
+        const struct acpi_ecam *ecam = &space->mcfg->ecams[i];
+        uint64_t first = (uint64_t)ecam->first_bus << BUS_SHIFT;
+        uint64_t end = ((uint64_t)ecam->last_bus + 1) << BUS_SHIFT;
+        struct memory_span window = {ecam->base + first, end - first};
+        if (pci_window_fits(ecam->base, ecam->last_bus, limit) && !add_window(builder, window))
+            return false;
+    }
+    return true;
+}
+
 static bool add_kernel(struct builder *builder, const struct kernel *kernel)
 {
     for (uint32_t i = 0; i < kernel->elf.segment_count; i++) {
@@ -115,7 +153,7 @@ static bool add_kernel(struct builder *builder, const struct kernel *kernel)
 static bool add_all(struct builder *builder, const struct address_space *space)
 {
     return add_ram(builder, space->map) && add_screen(builder, space->screen) &&
-           add_kernel(builder, space->kernel);
+           add_windows(builder, space) && add_kernel(builder, space->kernel);
 }
 
 static bool has_page_1g(void)

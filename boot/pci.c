@@ -147,7 +147,8 @@ bool pci_look(const struct acpi_mcfg *mcfg, uint64_t address_end, struct pci_inv
         windows[count] =
             (struct pci_segment){hpa(ecam->base), ecam->segment, ecam->first_bus, ecam->last_bus};
     }
-    pci_use_windows(&access, windows, count);
+    /* By firmware's page tables, which need not map what lies above. */
+    pci_use_windows(&access, windows, count, GIB(4));
     access.context = &access;
     if (!ask_firmware(&all, diag))
         return false;
