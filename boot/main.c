@@ -177,6 +177,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 
     start(entry_tsc);
     pages_release();
+    console_forget_keys(); /* those that come once it is said are an answer to it */
     console_text("Bulkhead does not start. The firmware goes on with its next boot option in %u s, "
                  "or at a key.\n",
                  READ_SECONDS);
