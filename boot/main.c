@@ -116,7 +116,8 @@ static bool prepare(struct boot *boot, uint64_t entry_tsc, struct diag *diag)
         return false;
     pages_trim(&boot->acpi, boot->acpi.base, acpi_host_bytes(acpi));
     machine_find_processors(acpi, hardware);
-    if (!machine_check_plan(&input->config, &map, hardware, acpi, diag))
+    struct machine_facts facts = {&map, acpi, hardware, &boot->leave.handoff->screen};
+    if (!machine_check_plan(&input->config, &facts, diag))
         return false;
     volume_close(volume);
     boot->leave.handoff->times.loaded = cpu_rdtsc();

@@ -8,6 +8,7 @@
 #include "boot/pages.h"
 #include "kernel/lib/cursor.h"
 #include "kernel/pci/told.h"
+#include "kernel/plan/survey.h"
 
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA    0xcfc
@@ -138,16 +139,10 @@ bool pci_look(const struct acpi_mcfg *mcfg, uint64_t address_end, struct pci_inv
               struct diag *diag)
 {
     struct pci_access access = {.read = config_read, .address_end = address_end};
-    struct pci_segment windows[PCI_MAX_SEGMENTS];
+    struct pci_segment windows[ACPI_MAX_ECAMS];
     struct tellings all;
-    uint32_t count = 0;
 
-    for (; count < mcfg->count && count < PCI_MAX_SEGMENTS; count++) {
-        const struct acpi_ecam *ecam = &mcfg->ecams[count];
-        windows[count] =
-            (struct pci_segment){hpa(ecam->base), ecam->segment, ecam->first_bus, ecam->last_bus};
-    }
-    pci_use_windows(&access, windows, count);
+    pci_use_windows(&access, windows, survey_windows(mcfg, windows));
     access.context = &access;
     if (!ask_firmware(&all, diag))
         return false;

@@ -9,7 +9,7 @@
 #include "kernel/lib/types.h"
 #include "kernel/pci/address.h"
 
-#define PCI_MAX_SEGMENTS 32 /* entries of MCFG that are used */
+#define PCI_MAX_SEGMENTS 65 /* windows that are used, and mechanism #1 for the rest */
 
 /* Buses of one segment that are reached in one way. */
 struct pci_segment {

@@ -183,6 +183,9 @@ static bool check_bar(const struct candidate *at, uint32_t number)
         fmt_print(why, sizeof(why), "its BAR %u makes no sense", number);
         return refuse(at, why, "remove the line; the device may be defective");
     }
+    if (bar->kind == PCI_BAR_UNKNOWN && at->work->sizes_open) {
+        return true;
+    }
     if (bar->kind == PCI_BAR_UNKNOWN) {
         fmt_print(why, sizeof(why), "the report does not know how large its BAR %u is", number);
         return refuse(at, why, "firmware did not tell; only the boot itself can say");
@@ -287,7 +290,7 @@ static bool take_line(struct plan_work *work, uint32_t guest, uint16_t line)
                                .index = index,
                                .function = &work->pci->functions[index]};
         pci_address_text(at.function->address, at.name);
-        if (!check_kind(&at) || !check_interrupts(&at) || !check_single(&at) || !check_users(&at) ||
+        if (!check_kind(&at) || !check_single(&at) || !check_users(&at) || !check_interrupts(&at) ||
             !check_bars(&at) || !add(&at)) {
             return false;
         }
@@ -319,7 +322,7 @@ bool devices_take(struct plan_work *work)
             return refuse_without_iommu(work, i);
         }
         plan->guests[i].first_device = (uint16_t)plan->device_count;
-        for (uint32_t n = 0; work->pci && n < guest->device_count; n++) {
+        for (uint32_t n = 0; n < guest->device_count; n++) {
             if (!take_line(work, i, (uint16_t)(guest->first_device + n))) {
                 return false;
             }

@@ -23,8 +23,8 @@ static bool note_remapping(const struct acpi_host *acpi, struct hardware *hardwa
     return good;
 }
 
-bool survey_registers(const struct acpi_host *acpi, const struct survey_screen *screen,
-                      struct hardware *hardware)
+bool survey_registers(const struct acpi_host *acpi, const struct survey_console *console,
+                      struct hardware *hardware, struct diag *diag)
 {
     bool good =
         hardware_own(hardware, LAPIC_BASE, PAGE_4K, false) && note_remapping(acpi, hardware);
@@ -33,9 +33,12 @@ bool survey_registers(const struct acpi_host *acpi, const struct survey_screen *
         good = good && hardware_own(hardware, acpi->madt.ioapics[i].address, PAGE_4K, false);
     if (acpi->hpet.present)
         good = good && hardware_own(hardware, acpi->hpet.address, PAGE_4K, false);
-    if (screen->size != 0)
-        good = good && hardware_own(hardware, screen->base, screen->size, false);
-    return good;
+    if (console->screen_size != 0)
+        good = good && hardware_own(hardware, console->screen, console->screen_size, false);
+    if (console->port != 0)
+        good = good && hardware_own(hardware, console->port, SURVEY_UART_PORTS, true);
+    return good || diag_set(diag, "the machine has more I/O APICs and IOMMUs than can be kept from "
+                                  "guests");
 }
 
 /* Interface types of the SPCR: 0 and 1 are 16550s at ports; a memory-mapped one is not driven. */
@@ -45,12 +48,33 @@ static bool spcr_is_16550(const struct acpi_spcr *spcr)
            spcr->base.space == ACPI_SPACE_IO;
 }
 
-uint16_t survey_console_port(const struct acpi_host *acpi, uint32_t *baud)
+uint16_t survey_console_port(const struct config_machine *config, const struct acpi_host *acpi,
+                             uint32_t *baud)
 {
     bool told = spcr_is_16550(&acpi->spcr);
 
+    switch (config->console) {
+    case CONSOLE_SCREEN:
+        *baud = 0;
+        return 0;
+    case CONSOLE_PORT:
+        *baud = config->console_baud;
+        return config->console_port;
+    case CONSOLE_DEFAULT:
+        break;
+    }
     *baud = told ? acpi->spcr.baud : 0;
     return told ? (uint16_t)acpi->spcr.base.address : SURVEY_COM1;
+}
+
+uint32_t survey_windows(const struct acpi_mcfg *mcfg, struct pci_segment windows[ACPI_MAX_ECAMS])
+{
+    for (uint32_t i = 0; i < mcfg->count; i++) {
+        const struct acpi_ecam *ecam = &mcfg->ecams[i];
+        windows[i] =
+            (struct pci_segment){hpa(ecam->base), ecam->segment, ecam->first_bus, ecam->last_bus};
+    }
+    return mcfg->count;
 }
 
 static bool bridge(void *context, struct remapping_function at, struct remapping_buses *buses)

@@ -9,7 +9,8 @@
 struct plan_work {
     const struct config *config;
     const struct hardware *hardware;
-    const struct pci_inventory *pci; /* NULL: not known yet */
+    const struct pci_inventory *pci; /* NULL only when no guest wants a device */
+    bool sizes_open;                 /* as in struct plan_inputs */
     struct plan *plan;
     struct diag *diag;
     uint16_t sorted[HARDWARE_MAX_CPUS]; /* indexes into hardware->cpus by node, core, thread */

@@ -72,14 +72,26 @@ static void test_several_guests(void **state)
     assert_int_equal(plan.mmio_count, 3);
 }
 
-/* Nobody has looked at PCI: what is known is checked, and nothing is planned. */
-static void test_without_inventory(void **state)
+/* As in the boot half, and in a report: not all sizes of BARs are known. */
+static void test_unknown_sizes(void **state)
 {
+    struct plan_inputs inputs = {
+        .config = &wishes, .hardware = &machine, .needs = &small_needs, .pci = &inventory};
+
     (void)state;
     start();
-    wish(0, "77:00.0");
-    assert_true(build());
-    assert_int_equal(plan.device_count, 0);
+    card(1);
+    wish(0, "01:00.0");
+    fake_inventory();
+    found(1, 0, 0)->bars[2] = (struct pci_bar){.base = MIB(64), .kind = PCI_BAR_UNKNOWN};
+    assert_false(plan_build(&inputs, &plan, &diag));
+    assert_string_equal(diag.message, "guest web wants 01:00.0, but the report does not know how "
+                                      "large its BAR 2 is");
+    inputs.sizes_open = true;
+    assert_true(plan_build(&inputs, &plan, &diag));
+    assert_int_equal(plan.mmio_count, 1);
+    assert_int_equal(plan.devices[0].guest_bars[2], 0);
+    assert_null(plan_broken_rule(&plan, &wishes, &machine, &small_needs));
 }
 
 /* ---- refusals of one function ---- */
@@ -94,7 +106,6 @@ static void test_no_iommu(void **state)
     refused(0, "guest rt wants PCI device 01:00.0, but the machine has no IOMMU",
             "nothing would keep it from others' memory: switch on VT-d, AMD-Vi or IOMMU in the "
             "firmware setup, or remove the line");
-    assert_false(build()); /* the boot half says so, too */
 }
 
 static void test_missing(void **state)
@@ -412,7 +423,7 @@ int main(void)
         cmocka_unit_test(test_by_each_name),
         cmocka_unit_test(test_all_functions_of_a_device),
         cmocka_unit_test(test_several_guests),
-        cmocka_unit_test(test_without_inventory),
+        cmocka_unit_test(test_unknown_sizes),
         cmocka_unit_test(test_no_iommu),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_bridges),
