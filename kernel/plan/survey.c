@@ -3,7 +3,10 @@
 
 #include "kernel/acpi/remapping.h"
 
-#define LAPIC_BASE 0xfee00000u /* where messages for local APICs go, too */
+#define LAPIC_BASE        0xfee00000u /* where messages for local APICs go, too */
+#define BOARD_PORTS       0x100       /* DMA controllers, 8259s, 8254, RTC, NMI, A20 and such */
+#define CONFIG_PORTS      0xcf8       /* configuration mechanism #1, and the reset register in it */
+#define CONFIG_PORTS_SIZE 8
 
 /* Configuration space and the IOMMUs' registers. */
 static bool note_remapping(const struct acpi_host *acpi, struct hardware *hardware)
@@ -23,11 +26,31 @@ static bool note_remapping(const struct acpi_host *acpi, struct hardware *hardwa
     return good;
 }
 
+static bool note_port(struct hardware *hardware, const struct acpi_register *at, uint32_t size)
+{
+    return !at->present || at->space != ACPI_SPACE_IO ||
+           hardware_own(hardware, at->address, size, true);
+}
+
+/* Ports that belong to the main board whatever a BAR says, and those that ACPI names. */
+static bool note_ports(const struct acpi_host *acpi, struct hardware *hardware)
+{
+    const struct acpi_fadt *fadt = &acpi->fadt;
+
+    return hardware_own(hardware, 0, BOARD_PORTS, true) &&
+           hardware_own(hardware, CONFIG_PORTS, CONFIG_PORTS_SIZE, true) &&
+           note_port(hardware, &fadt->pm_timer, 4) && note_port(hardware, &fadt->pm1a_control, 2) &&
+           note_port(hardware, &fadt->pm1b_control, 2) && note_port(hardware, &fadt->reset, 1) &&
+           note_port(hardware, &fadt->sleep_control, 1) &&
+           note_port(hardware, &fadt->sleep_status, 1) &&
+           (fadt->smi_command == 0 || hardware_own(hardware, fadt->smi_command, 1, true));
+}
+
 bool survey_registers(const struct acpi_host *acpi, const struct survey_console *console,
                       struct hardware *hardware, struct diag *diag)
 {
-    bool good =
-        hardware_own(hardware, LAPIC_BASE, PAGE_4K, false) && note_remapping(acpi, hardware);
+    bool good = hardware_own(hardware, LAPIC_BASE, PAGE_4K, false) &&
+                note_remapping(acpi, hardware) && note_ports(acpi, hardware);
 
     for (uint32_t i = 0; i < acpi->madt.ioapic_count; i++)
         good = good && hardware_own(hardware, acpi->madt.ioapics[i].address, PAGE_4K, false);

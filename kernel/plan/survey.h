@@ -22,8 +22,9 @@ struct survey_console {
 };
 
 /*
- * Note configuration space and the registers of local APICs, I/O APICs, IOMMUs, HPET and console as
- * the hypervisor's own. False: a diagnosis; there are more than can be noted.
+ * Note configuration space, the registers of local APICs, I/O APICs, IOMMUs, HPET and console, and
+ * the ports of main board and ACPI as the hypervisor's own. False: a diagnosis; there are more than
+ * can be noted.
  */
 bool survey_registers(const struct acpi_host *acpi, const struct survey_console *console,
                       struct hardware *hardware, struct diag *diag);

@@ -269,6 +269,11 @@ static bool check_claims(struct report_reader *reader)
     for (uint32_t i = 0; i < pci->count; i++) {
         const struct report_claim *claim = &reader->report->claims[i];
         const struct pci_function *function = &pci->functions[i];
+        if (function->header == PCI_HEADER_BRIDGE && !claim->windows) {
+            reader->line = claim->line;
+            report_refuse(reader, 1, "the bridge has no line windows");
+            return diag_hint(reader->diag, "let the stick write it again");
+        }
         if (claim->flags == function->flags && claim->group == function->group &&
             claim->alias == function->alias && claim->reset == function->reset)
             continue;

@@ -19,13 +19,23 @@ static void reset(void)
     fake_reset();
 }
 
-static bool owns(uint64_t base, uint64_t size)
+static bool owns_of(uint64_t base, uint64_t size, bool io)
 {
     for (uint32_t i = 0; i < hardware.owned_count; i++)
         if (hardware.owned[i].base == base && hardware.owned[i].size == size &&
-            !hardware.owned[i].io)
+            hardware.owned[i].io == io)
             return true;
     return false;
+}
+
+static bool owns(uint64_t base, uint64_t size)
+{
+    return owns_of(base, size, false);
+}
+
+static bool owns_ports(uint64_t base, uint64_t size)
+{
+    return owns_of(base, size, true);
 }
 
 static void test_registers(void **state)
@@ -44,19 +54,23 @@ static void test_registers(void **state)
     acpi.dmar.units[0] = (struct dmar_unit){.base = 0xfed90000, .size = 0x1000};
     acpi.ivrs.unit_count = 1;
     acpi.ivrs.units[0] = (struct ivrs_unit){.base = 0xfeb80000};
+    acpi.fadt.pm_timer = (struct acpi_register){true, ACPI_SPACE_IO, 32, 0, 0x608};
+    acpi.fadt.pm1a_control = (struct acpi_register){true, ACPI_SPACE_IO, 16, 0, 0x604};
+    acpi.fadt.reset = (struct acpi_register){true, ACPI_SPACE_MEMORY, 8, 0, 0xfed00000};
+    acpi.fadt.smi_command = 0xb2;
     assert_true(survey_registers(&acpi, &console, &hardware, &diag));
-    assert_int_equal(hardware.owned_count, 8);
+    assert_int_equal(hardware.owned_count, 13);
     assert_true(owns(0xfee00000, 4096) && owns(0xfec00000, 4096) && owns(0xfed00000, 4096));
     assert_true(owns(0xb0200000, MIB(2)) && owns(0xfed90000, 4096));
     assert_true(owns(0xfeb80000, IVRS_UNIT_BYTES) && owns(0xc0000000, MIB(3)));
-    assert_true(hardware.owned[7].io && hardware.owned[7].base == 0x3f8);
-    assert_int_equal(hardware.owned[7].size, 8);
+    assert_true(owns_ports(0x3f8, 8) && owns_ports(0, 0x100) && owns_ports(0xcf8, 8));
+    assert_true(owns_ports(0x608, 4) && owns_ports(0x604, 2) && owns_ports(0xb2, 1));
 
     console = (struct survey_console){0};
     hardware.owned_count = 0;
     assert_true(survey_registers(&acpi, &console, &hardware, &diag));
-    assert_int_equal(hardware.owned_count, 6);
-    hardware.owned_count = HARDWARE_MAX_OWNED - 5;
+    assert_int_equal(hardware.owned_count, 11);
+    hardware.owned_count = HARDWARE_MAX_OWNED - 10;
     assert_false(survey_registers(&acpi, &console, &hardware, &diag));
     assert_string_equal(diag.message, "the machine has more I/O APICs and IOMMUs than can be kept "
                                       "from guests");

@@ -224,6 +224,9 @@ static const struct bad bads[] = {
     {FUNCTION("00:01.0", "") "capabilities msix=0xb0", 19,
      "capabilities: msix: MSI-X and its vectors go together"},
     {FUNCTION("00:01.0", "") "capabilities\ncapabilities", 1, "a second line capabilities"},
+    {"windows", 1, "windows: there is no function above it"},
+    {FUNCTION("00:01.0", "") "windows io=0x1000 io-size=0x1000", 1,
+     "windows: the function above it is no PCI bridge"},
     {"tied at=0", 9, "at must be an address such as 00:1f.2, not \"0\""},
     {"Processor apic=0 node=0", 1, "\"Processor\" begins no line of a report"},
     {"processor apic=0 n\xc3\xb6"
@@ -296,6 +299,10 @@ static void test_broken_as_a_whole(void **state)
           "processor apic=0 node=0\nfunction at=00:01.0 vendor=0x8086 device=0x1 "
           "class=0x20000 header=0 port=conventional group=0 alias=0x8 reset=flr flags=none\nend\n",
           4, 1, "group, alias, reset or flags do not follow from the other lines");
+    whole(TITLE MACHINE
+          "processor apic=0 node=0\nfunction at=00:01.0 vendor=0x8086 device=0x1 class=0x60400 "
+          "header=1 port=conventional group=0 alias=0x8 reset=none flags=bridge-bad\nend\n",
+          4, 1, "the bridge has no line windows");
     whole(TITLE FUNCTION("00:01.0", ""), 2, 1, "function: the line machine must come before it");
     memset(long_line + strlen(TITLE), '#', 600);
     whole(long_line, 2, 512, "the line has more than 511 bytes");
