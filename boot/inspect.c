@@ -85,7 +85,8 @@ static bool look(struct inspection *inspection, struct diag *diag)
         !pci_look(&report->acpi.mcfg, UINT64_C(1) << report->hardware.phys_bits, &report->pci,
                   diag))
         return false;
-    survey_devices(&report->acpi, &report->pci, &report->hardware);
+    if (!survey_devices(&report->acpi, &report->pci, &report->hardware))
+        console_text(SURVEY_TOO_MANY_TIED "\n", HARDWARE_MAX_TIED);
     return true;
 }
 

@@ -237,7 +237,8 @@ static bool look_at_devices(struct machine *machine, const struct config *config
     if (config->device_count > 0) {
         if (!pci_look(&facts->acpi->mcfg, BIT(hardware->phys_bits), &machine->pci, diag))
             return false;
-        survey_devices(facts->acpi, &machine->pci, hardware);
+        if (!survey_devices(facts->acpi, &machine->pci, hardware))
+            console_text(SURVEY_TOO_MANY_TIED "\n", HARDWARE_MAX_TIED);
         last_bus = pci_last_bus(&machine->pci);
     }
     struct iommu_demand demand = iommu_demand(config_most_functions(config), last_bus);

@@ -5,8 +5,7 @@
 
 #define LAPIC_BASE        0xfee00000u /* where messages for local APICs go, too */
 #define BOARD_PORTS       0x100       /* DMA controllers, 8259s, 8254, RTC, NMI, A20 and such */
-#define CONFIG_PORTS      0xcf8       /* configuration mechanism #1, and the reset register in it */
-#define CONFIG_PORTS_SIZE 8
+#define CONFIG_PORTS_SIZE 8           /* configuration mechanism #1, and the reset register in it */
 
 /* Configuration space and the IOMMUs' registers. */
 static bool note_remapping(const struct acpi_host *acpi, struct hardware *hardware)
@@ -38,7 +37,7 @@ static bool note_ports(const struct acpi_host *acpi, struct hardware *hardware)
     const struct acpi_fadt *fadt = &acpi->fadt;
 
     return hardware_own(hardware, 0, BOARD_PORTS, true) &&
-           hardware_own(hardware, CONFIG_PORTS, CONFIG_PORTS_SIZE, true) &&
+           hardware_own(hardware, PCI_PORT_ADDRESS, CONFIG_PORTS_SIZE, true) &&
            note_port(hardware, &fadt->pm_timer, 4) && note_port(hardware, &fadt->pm1a_control, 2) &&
            note_port(hardware, &fadt->pm1b_control, 2) && note_port(hardware, &fadt->reset, 1) &&
            note_port(hardware, &fadt->sleep_control, 1) &&

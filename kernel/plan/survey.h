@@ -35,6 +35,8 @@ bool survey_registers(const struct acpi_host *acpi, const struct survey_console 
  */
 bool survey_devices(const struct acpi_host *acpi, const struct pci_inventory *pci,
                     struct hardware *hardware);
+#define SURVEY_TOO_MANY_TIED                                                                       \
+    "ACPI: firmware shares memory with more than %u devices: none is given away"
 
 /*
  * The port of the console's UART: what the config says, else the SPCR's 16550, else COM1; 0 when
