@@ -18,10 +18,14 @@ static struct pci_window window_of(uint64_t base, uint64_t limit, uint64_t unit)
 static struct pci_window read_io(const struct pci_access *access, pci_address_t at)
 {
     uint16_t value = pci_read16(access, at, PCI_BRIDGE_IO);
+    uint64_t base = field_get(PCI_BRIDGE_IO_BASE, value);
+    uint64_t limit = field_get(PCI_BRIDGE_IO_LIMIT, value);
 
-    /* The upper halves, where there are some, are of no use to this processor. */
-    return window_of(field_get(PCI_BRIDGE_IO_BASE, value), field_get(PCI_BRIDGE_IO_LIMIT, value),
-                     KIB(4));
+    if (value & PCI_BRIDGE_IO_32) {
+        base |= (uint64_t)pci_read16(access, at, PCI_BRIDGE_IO_UPPER) << 4;
+        limit |= (uint64_t)pci_read16(access, at, PCI_BRIDGE_IO_UPPER + 2) << 4;
+    }
+    return window_of(base, limit, KIB(4));
 }
 
 static struct pci_window read_memory(const struct pci_access *access, pci_address_t at,

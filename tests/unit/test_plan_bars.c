@@ -162,6 +162,15 @@ static void test_ports_out_of_reach(void **state)
     assert_int_equal(plan.devices[0].guest_bars[1], 0);
     assert_int_equal(plan.devices[0].guest_bars[2], 0);
     assert_int_equal(plan.devices[0].function.bars[1].base, 0xc040);
+    /* The same in the second 64 KiB is no place that a processor reaches. */
+    struct fake *port = fake_find(pci_address(0, 0, 1, 0));
+    fake_put(port, PCI_BRIDGE_IO, 2, 0xc0 | 1 | (0xd0 | 1) << 8);
+    fake_put(port, PCI_BRIDGE_IO_UPPER, 4, 0x10001);
+    good();
+    assert_int_equal(plan.devices[0].guest_bars[1], 0);
+    fake_put(port, PCI_BRIDGE_IO_UPPER, 4, 0);
+    good();
+    assert_int_equal(plan.devices[0].guest_bars[1], 0xc040);
 }
 
 /* Ports of the main board are owned, but no address is none of them. */
