@@ -250,6 +250,40 @@ static void msi_is_virtual(void **state)
     assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 0);
 }
 
+static unsigned times_off;
+
+static void write_counted(void *context, pci_address_t at, uint32_t reg, unsigned size,
+                          uint32_t value)
+{
+    times_off += reg == at_msi + PCI_MSI_CONTROL && (value & 1) == 0;
+    fake_write(context, at, reg, size, value);
+}
+
+/* It would lose what it raises meanwhile. */
+static void msi_stays_on(void **state)
+{
+    struct vfunction_message first = {0xfee00018, 0x40}, other = {0xfee00038, 0x40};
+    struct pci_access counted = fake_access;
+    (void)state;
+    counted.write = write_counted;
+    put(at_msi + 16, 4, 0xe);
+    put(at_msi + PCI_MSI_CONTROL, 2, 1);
+    vfunction_msi_program(&v, &counted, &first);
+    times_off = 0;
+    put(at_msi + 4, 4, 0xfee02000);
+    put(at_msi + 16, 4, 0x6);
+    vfunction_msi_program(&v, &counted, &first);
+    assert_int_equal(times_off, 0);
+    assert_int_equal(fake_get(device, at_msi + 16, 4), 0x6);
+    vfunction_msi_program(&v, &counted, &other);
+    assert_int_equal(times_off, 1);
+    assert_int_equal(fake_get(device, at_msi + 4, 4), 0xfee00038);
+    put(at_msi + PCI_MSI_CONTROL, 2, 0x11);
+    vfunction_msi_program(&v, &counted, &other);
+    assert_int_equal(times_off, 2);
+    assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 0x71, 0x11);
+}
+
 /* Without 64-bit addresses the data is four bytes further down. */
 static void short_msi(void **state)
 {
@@ -419,6 +453,7 @@ int main(void)
         cmocka_unit_test_setup(default_is_read_only, setup),
         cmocka_unit_test_setup(device_control, setup),
         cmocka_unit_test_setup(msi_is_virtual, setup),
+        cmocka_unit_test_setup(msi_stays_on, setup),
         cmocka_unit_test_setup(short_msi, setup),
         cmocka_unit_test_setup(msix_control_is_virtual, setup),
         cmocka_unit_test_setup(removed_is_not_there, setup),
