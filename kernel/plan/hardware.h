@@ -12,7 +12,7 @@
 #define HARDWARE_MAX_CPUS   2048
 #define HARDWARE_MAX_RANGES 512
 #define HARDWARE_MAX_TIED   64
-#define HARDWARE_MAX_OWNED  264
+#define HARDWARE_MAX_OWNED  280
 
 #define HARDWARE_ADDRESS_END (UINT64_C(1) << 52) /* no processor has more physical addresses */
 

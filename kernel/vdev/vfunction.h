@@ -48,6 +48,7 @@ struct vfunction {
     uint16_t flags;   /* enum pci_flags */
     uint16_t command; /* below: what the guest wrote */
     uint8_t line;
+    bool decodes_io;       /* else the device would answer at ports that are not the guest's */
     uint32_t rom_on;       /* the ROM's lowest bit, and ... */
     uint32_t rom;          /* ... the machine's address of it */
     bool removed;          /* the guest finds nobody there any more */

@@ -135,6 +135,17 @@ static void rom_is_turned_on(void **state)
     assert_int_equal(get(PCI_ROM_BAR, 4), ROM_GUEST);
 }
 
+/* Ports that the guest has not got are not answered at: some may be another's. */
+static void ports_stay_off(void **state)
+{
+    static const uint64_t bases[PCI_BAR_COUNT] = {[0] = BAR0_GUEST, [2] = BAR2_GUEST};
+    (void)state;
+    vfunction_init(&v, found(0, 3, 0), bases, &fake_access);
+    put(PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX);
+    assert_int_equal(get(PCI_COMMAND, 2), PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+}
+
 static void command_keeps_intx_off(void **state)
 {
     (void)state;
@@ -402,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup(bars_are_the_plans, setup),
         cmocka_unit_test_setup(rom_is_turned_on, setup),
         cmocka_unit_test_setup(command_keeps_intx_off, setup),
+        cmocka_unit_test_setup(ports_stay_off, setup),
         cmocka_unit_test_setup(list_is_shorter, setup),
         cmocka_unit_test_setup(looping_list_ends, setup),
         cmocka_unit_test_setup(default_is_read_only, setup),
