@@ -48,6 +48,9 @@ static void make_machine(void)
     fake_sriov(fake_endpoint(9, 0, 0), 3, 0x10, 1);
     fake_bridge(0, 0x1e, 0, 5, 5);
     fake_endpoint(5, 3, 0);
+    fake_access.segments[fake_access.segment_count++] =
+        (struct pci_segment){.ecam = {0xa0000000}, .number = 0xfffe, .last_bus = 3};
+    fake_add_at(pci_address(0xfffe, 3, 31, 7), 0x80861234, 0x0c0330);
     wish(0, "nvme");
     wish(1, "02:00.0");
 }
