@@ -116,7 +116,7 @@ class Devices:
         sections = [guest("one", 2), guest("two", 1), image.linux("web", "128M", "panic=1")]
         config = image.write_config(folder, "devices", *sections)
         words = ["--iommu", iommu, "--", *hardware(self.disks.name, ports=iommu == "intel")]
-        # The fifth processor is nobody's, so that it looks after the console (tests/README.md).
+        # The fifth processor is nobody's: it looks after the console, whose lines cost no guest time.
         self.machine = Machine(config, f"devices-{iommu}", cpus=5, memory=1280, arguments=words)
         try:
             self.machine.shells("one", "two", "web")
