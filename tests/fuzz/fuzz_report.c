@@ -4,23 +4,12 @@
  * is as sound as what the machine's parsers make: written again it reads the same, and the planner
  * makes a plan that keeps the rules, or a sentence.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/iommu/needs.h"
 #include "kernel/report/report.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/plan_rules.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(what)                                                                              \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #what);                     \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 struct text {
     char bytes[REPORT_MAX_BYTES];

@@ -6,22 +6,11 @@
  *   where  an index into the ports or memory addresses below
  *   value  two bytes
  */
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "kernel/acpi/guest.h"
 #include "kernel/vdev/vclock.h"
 #include "kernel/vdev/vplatform.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 enum { STEP = 4, STEPS_MAX = 4096 };
 

@@ -8,24 +8,13 @@
  *   where   three bytes: CONFIG_ADDRESS or an offset in the MSI-X table
  *   value   four bytes
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/lib/cursor.h"
 #include "kernel/vdev/ports.h"
 #include "kernel/vdev/vmsix.h"
 #include "kernel/vdev/vpci.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(what)                                                                              \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #what);                     \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 enum { GOES_AWAY = 1, FORGETS = 2 };
 enum phase { STARTING, RUNNING, PROGRAMMING };

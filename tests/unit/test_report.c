@@ -8,30 +8,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "kernel/report/report.h"
 #include "tests/unit/plan_devices.h"
-
-static struct report written, again;
-static char text[REPORT_MAX_BYTES], text_again[REPORT_MAX_BYTES];
-static size_t length;
-
-static void keep(void *context, const char *line)
-{
-    size_t size = strlen(line);
-
-    assert_true(size <= REPORT_MAX_LINE);
-    assert_true(length + size + 1 < sizeof(text));
-    memcpy((char *)context + length, line, size);
-    length += size;
-    ((char *)context)[length++] = '\n';
-    ((char *)context)[length] = '\0';
-}
-
-static void write_to(char *to, const struct report *report)
-{
-    length = 0;
-    report_write(report, keep, to);
-}
+#include "tests/unit/report_text.h"
 
 /* A machine with a card for each guest, one of them with MSI-X, behind ports with ACS. */
 static void make_machine(void)
