@@ -2,12 +2,14 @@
 #include "boot/machine.h"
 
 #include "arch/cpu.h"
+#include "arch/io.h"
 #include "arch/x86/model/controls.h"
 #include "arch/x86/model/describe.h"
 #include "arch/x86/model/svm_caps.h"
 #include "arch/x86/model/topology.h"
 #include "arch/x86/regs/cpuid.h"
 #include "arch/x86/regs/cr.h"
+#include "arch/x86/regs/ioapic.h"
 #include "arch/x86/regs/msr.h"
 #include "arch/x86/regs/vmx.h"
 #include "boot/console.h"
@@ -17,6 +19,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/plan/collect.h"
 #include "kernel/plan/needs.h"
+#include "kernel/plan/survey.h"
 
 /* Too large for the firmware's stack. */
 struct machine {
@@ -165,9 +168,25 @@ static uint32_t read_phys_bits(void)
     return bits >= 32 && bits <= 52 ? bits : 36;
 }
 
+/*
+ * The I/O APIC's version register says it (82093AA data sheet, "IOAPICVER"). The firmware's choice
+ * of a register stays as it was.
+ */
+static uint32_t ioapic_pins(uint32_t address)
+{
+    volatile uint8_t *registers = (volatile uint8_t *)(uintptr_t)address;
+    uint32_t selected = mmio_read32(registers + IOAPIC_SELECT);
+
+    mmio_write32(registers + IOAPIC_SELECT, IOAPIC_VERSION);
+    uint32_t version = mmio_read32(registers + IOAPIC_WINDOW);
+    mmio_write32(registers + IOAPIC_SELECT, selected);
+    return 1 + (uint32_t)field_get(IOAPIC_VERSION_MAX_PIN, version);
+}
+
 void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware)
 {
     acpi_fill_hardware(acpi, read_topology(hardware), hardware);
+    survey_lines(acpi, ioapic_pins, hardware);
     hardware->phys_bits = read_phys_bits();
     hardware->page_1g = is_amd() ? read_svm().page_1g : (read_vmx().ept_vpid_cap & EPT_CAP_1G) != 0;
 }
@@ -229,7 +248,8 @@ bool machine_check_plan(const struct config *config, const struct memory_map *ma
     tell_dropped(machine);
     machine->hardware = *processors;
     /* The kernel, which looks at the buses, needs no more. */
-    struct iommu_demand demand = iommu_demand(config_most_functions(config), UINT8_MAX);
+    struct iommu_demand demand =
+        iommu_demand(config_most_functions(config), config_intx_lines(config), UINT8_MAX);
     machine->hardware.iommu_bytes = iommu_bytes(acpi, &demand);
     const struct plan_inputs inputs = {
         .config = config, .hardware = &machine->hardware, .needs = &host_needs};

@@ -84,7 +84,7 @@ static void check_plan(void)
     static const struct plan_needs needs = {.fixed = KIB(64)};
     static struct config wishes;
     static struct plan plan;
-    struct iommu_demand demand = iommu_demand(8, pci_last_bus(&report.pci));
+    struct iommu_demand demand = iommu_demand(8, 8, pci_last_bus(&report.pci));
     struct plan_inputs inputs = {
         .config = &wishes, .hardware = &report.hardware, .needs = &needs, .pci = &report.pci};
     struct diag diag = {0};
