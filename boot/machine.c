@@ -15,6 +15,7 @@
 #include "boot/console.h"
 #include "boot/firmware.h"
 #include "boot/pages.h"
+#include "boot/pci.h"
 #include "drivers/iommu/needs.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/plan/collect.h"
@@ -25,6 +26,7 @@
 struct machine {
     struct hardware hardware;
     struct plan plan;
+    struct pci_inventory pci;
     struct hardware_piece ranges[HARDWARE_MAX_RANGES];
     struct memory_list memory;
 };
@@ -238,22 +240,46 @@ bool machine_read_acpi(const struct memory_map *map, struct acpi_host *acpi, str
     return acpi_host_parse(&reader, hpa(firmware_rsdp()), acpi, diag);
 }
 
-bool machine_check_plan(const struct config *config, const struct memory_map *map,
-                        const struct hardware *processors, const struct acpi_host *acpi,
+/* What the planner wants to know of PCI. Nobody looks at it when no guest gets anything of it. */
+static bool look_at_devices(struct machine *machine, const struct config *config,
+                            const struct machine_facts *facts, struct diag *diag)
+{
+    struct hardware *hardware = &machine->hardware;
+    uint8_t last_bus = UINT8_MAX; /* the kernel, which looks at the buses, needs no more */
+    uint32_t baud;
+    uint16_t port = survey_console_port(&config->machine, facts->acpi, &baud);
+    struct survey_console console = handoff_console(facts->screen, port);
+
+    if (!survey_registers(facts->acpi, &console, hardware, diag))
+        return false;
+    if (config->device_count > 0) {
+        if (!pci_look(&facts->acpi->mcfg, BIT(hardware->phys_bits), &machine->pci, diag))
+            return false;
+        if (!survey_devices(facts->acpi, &machine->pci, hardware))
+            console_text(SURVEY_TOO_MANY_TIED "\n", HARDWARE_MAX_TIED);
+        last_bus = pci_last_bus(&machine->pci);
+    }
+    struct iommu_demand demand =
+        iommu_demand(config_most_functions(config), config_intx_lines(config), last_bus);
+    hardware->iommu_bytes = iommu_bytes(facts->acpi, &demand);
+    return true;
+}
+
+bool machine_check_plan(const struct config *config, const struct machine_facts *facts,
                         struct diag *diag)
 {
-    struct machine *machine = machine_now(map, diag);
+    struct machine *machine = machine_now(facts->map, diag);
     if (!machine)
         return false;
     tell_dropped(machine);
-    machine->hardware = *processors;
-    /* The kernel, which looks at the buses, needs no more. */
-    struct iommu_demand demand =
-        iommu_demand(config_most_functions(config), config_intx_lines(config), UINT8_MAX);
-    machine->hardware.iommu_bytes = iommu_bytes(acpi, &demand);
-    const struct plan_inputs inputs = {
-        .config = config, .hardware = &machine->hardware, .needs = &host_needs};
-    return hardware_collect_memory(&machine->hardware, machine->ranges, machine->memory.count, acpi,
-                                   diag) &&
+    machine->hardware = *facts->processors;
+    const struct plan_inputs inputs = {.config = config,
+                                       .hardware = &machine->hardware,
+                                       .needs = &host_needs,
+                                       .pci = &machine->pci,
+                                       .sizes_open = true};
+    return hardware_collect_memory(&machine->hardware, machine->ranges, machine->memory.count,
+                                   facts->acpi, diag) &&
+           look_at_devices(machine, config, facts, diag) &&
            plan_build(&inputs, &machine->plan, diag);
 }

@@ -110,8 +110,12 @@ struct plan_inputs {
     const struct config *config;
     const struct hardware *hardware;
     const struct plan_needs *needs;
-    /* NULL: nobody has looked at PCI yet. Devices are then checked without it, and not planned. */
-    const struct pci_inventory *pci;
+    const struct pci_inventory *pci; /* may be NULL when the config wants no devices */
+    /*
+     * BARs of unknown size (PCI_BAR_UNKNOWN) are no reason to refuse, and have no place in the
+     * plan: for the boot half, behind which the kernel plans again and knows them all.
+     */
+    bool sizes_open;
 };
 
 /*

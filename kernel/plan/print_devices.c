@@ -27,7 +27,7 @@ static void print_bar(const struct output *out, const struct plan_device *device
         fmt_print(number, sizeof(number), "BAR %u", bar);
     }
     if (guest == 0) {
-        fmt_print(moved, sizeof(moved), ", without an address");
+        fmt_print(moved, sizeof(moved), ", not for the guest");
     } else if (guest != from->base) {
         fmt_print(moved, sizeof(moved), ", for the guest at %#lx", guest);
     }

@@ -200,6 +200,14 @@ static const struct report_field capabilities[] = {
     DECIMAL_OR_0("pba-bar", struct pci_function, caps.pba_bar, 7),
     HEX_OR_0("pba-offset", struct pci_function, caps.pba_offset),
 };
+static const struct report_field windows[] = {
+    HEX_OR_0("io", struct pci_function, windows[PCI_WINDOW_IO].base),
+    HEX_OR_0("io-size", struct pci_function, windows[PCI_WINDOW_IO].size),
+    HEX_OR_0("memory", struct pci_function, windows[PCI_WINDOW_MEMORY].base),
+    HEX_OR_0("memory-size", struct pci_function, windows[PCI_WINDOW_MEMORY].size),
+    HEX_OR_0("prefetch", struct pci_function, windows[PCI_WINDOW_PREFETCH].base),
+    HEX_OR_0("prefetch-size", struct pci_function, windows[PCI_WINDOW_PREFETCH].size),
+};
 static const struct report_field bar[] = {
     DECIMAL("number", struct report_bar, number, PCI_BAR_COUNT - 1),
     WORD("kind", struct report_bar, bar.kind, bars),
@@ -262,6 +270,7 @@ const struct report_fact report_facts[FACT_KINDS] = {
                        PCI_MAX_FUNCTIONS, sizeof(struct pci_function)},
     [FACT_CAPABILITIES] = {"capabilities", FIELDS(capabilities),
                            .size = sizeof(struct pci_function)},
+    [FACT_WINDOWS] = {"windows", FIELDS(windows), .size = sizeof(struct pci_function)},
     [FACT_BAR] = {"bar", FIELDS(bar), .size = sizeof(struct report_bar)},
     [FACT_TIED] = {"tied", FIELDS(tied), TABLE(hardware.tied, hardware.tied_count),
                    HARDWARE_MAX_TIED, sizeof(pci_address_t)},

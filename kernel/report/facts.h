@@ -55,6 +55,7 @@ enum report_kind {
     FACT_IVRS_REGION,
     FACT_FUNCTION,
     FACT_CAPABILITIES, /* of the function before it; so too: */
+    FACT_WINDOWS,
     FACT_BAR,
     FACT_TIED,
     FACT_KINDS,

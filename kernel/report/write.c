@@ -254,6 +254,8 @@ static void write_functions(struct output *out)
         add(out, " # %s", pci_class_find(function->class_code)->words);
         end_line(out);
         write_one(out, FACT_CAPABILITIES, function);
+        if (function->header == PCI_HEADER_BRIDGE)
+            write_one(out, FACT_WINDOWS, function);
         write_bars(out, function);
     }
     write_all(out, FACT_TIED);

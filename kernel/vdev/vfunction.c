@@ -75,6 +75,8 @@ static void bar_rules(struct vfunction *v, const struct pci_function *function,
 {
     for (uint32_t i = 0; i < PCI_BAR_COUNT; i++) {
         const struct pci_bar *bar = &function->bars[i];
+        if (bar->kind == PCI_BAR_IO && bases[i] == 0)
+            v->decodes_io = false;
         if (pci_bar_size(bar) == 0 || bases[i] == 0)
             continue;
         uint64_t mask = ~(pci_bar_size(bar) - 1);
@@ -177,6 +179,7 @@ void vfunction_init(struct vfunction *v, const struct pci_function *function,
     for (uint32_t i = 0; i < VFUNCTION_RULES; i++)
         v->rules[i].shown = UINT32_MAX;
     header_rules(v, function);
+    v->decodes_io = true;
     bar_rules(v, function, bases);
     if (pci_read16(access, v->address, PCI_STATUS) & PCI_STATUS_CAPS)
         cap_rules(v, access);
@@ -279,8 +282,9 @@ static void write_command(struct vfunction *v, const struct pci_access *access, 
     uint64_t errors = value & mask & (STATUS_ERRORS | STATUS_MASTER_ERR);
     if (mask & HALF) {
         v->command = (uint16_t)(((v->command & ~mask) | (value & mask)) & own);
+        uint64_t kept = v->decodes_io ? own : own & ~PCI_COMMAND_IO;
         pci_write16(access, v->address, PCI_COMMAND,
-                    (uint16_t)(v->intx ? v->command : v->command | PCI_COMMAND_NO_INTX));
+                    (uint16_t)((v->command & kept) | (v->intx ? 0 : PCI_COMMAND_NO_INTX)));
     }
     if (errors)
         pci_write16(access, v->address, PCI_STATUS, (uint16_t)(errors >> 16));

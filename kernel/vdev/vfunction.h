@@ -53,6 +53,7 @@ struct vfunction {
     uint8_t line;
     uint8_t first_line;    /* what it is at first, ... */
     bool intx;             /* ... where there is INTx */
+    bool decodes_io;       /* else the device would answer at ports that are not the guest's */
     uint32_t rom_on;       /* the ROM's lowest bit, and ... */
     uint32_t rom;          /* ... the machine's address of it */
     bool removed;          /* the guest finds nobody there any more */

@@ -19,18 +19,29 @@ static void reset(void)
     fake_reset();
 }
 
-static bool owns(uint64_t base, uint64_t size)
+static bool owns_of(uint64_t base, uint64_t size, bool io)
 {
     for (uint32_t i = 0; i < hardware.owned_count; i++)
         if (hardware.owned[i].base == base && hardware.owned[i].size == size &&
-            !hardware.owned[i].io)
+            hardware.owned[i].io == io)
             return true;
     return false;
 }
 
+static bool owns(uint64_t base, uint64_t size)
+{
+    return owns_of(base, size, false);
+}
+
+static bool owns_ports(uint64_t base, uint64_t size)
+{
+    return owns_of(base, size, true);
+}
+
 static void test_registers(void **state)
 {
-    struct survey_screen screen = {0xc0000000, MIB(3)};
+    struct survey_console console = {0xc0000000, MIB(3), 0x3f8};
+    struct diag diag;
 
     (void)state;
     reset();
@@ -43,41 +54,73 @@ static void test_registers(void **state)
     acpi.dmar.units[0] = (struct dmar_unit){.base = 0xfed90000, .size = 0x1000};
     acpi.ivrs.unit_count = 1;
     acpi.ivrs.units[0] = (struct ivrs_unit){.base = 0xfeb80000};
-    assert_true(survey_registers(&acpi, &screen, &hardware));
-    assert_int_equal(hardware.owned_count, 7);
+    acpi.fadt.pm_timer = (struct acpi_register){true, ACPI_SPACE_IO, 32, 0, 0x608};
+    acpi.fadt.pm1a_control = (struct acpi_register){true, ACPI_SPACE_IO, 16, 0, 0x604};
+    acpi.fadt.reset = (struct acpi_register){true, ACPI_SPACE_MEMORY, 8, 0, 0xfed00000};
+    acpi.fadt.smi_command = 0xb2;
+    assert_true(survey_registers(&acpi, &console, &hardware, &diag));
+    assert_int_equal(hardware.owned_count, 13);
     assert_true(owns(0xfee00000, 4096) && owns(0xfec00000, 4096) && owns(0xfed00000, 4096));
     assert_true(owns(0xb0200000, MIB(2)) && owns(0xfed90000, 4096));
     assert_true(owns(0xfeb80000, IVRS_UNIT_BYTES) && owns(0xc0000000, MIB(3)));
+    assert_true(owns_ports(0x3f8, 8) && owns_ports(0, 0x100) && owns_ports(0xcf8, 8));
+    assert_true(owns_ports(0x608, 4) && owns_ports(0x604, 2) && owns_ports(0xb2, 1));
 
-    screen.size = 0;
+    console = (struct survey_console){0};
     hardware.owned_count = 0;
-    assert_true(survey_registers(&acpi, &screen, &hardware));
-    assert_int_equal(hardware.owned_count, 6);
-    hardware.owned_count = HARDWARE_MAX_OWNED - 5;
-    assert_false(survey_registers(&acpi, &screen, &hardware));
+    assert_true(survey_registers(&acpi, &console, &hardware, &diag));
+    assert_int_equal(hardware.owned_count, 11);
+    hardware.owned_count = HARDWARE_MAX_OWNED - 10;
+    assert_false(survey_registers(&acpi, &console, &hardware, &diag));
+    assert_string_equal(diag.message, "the machine has more I/O APICs and IOMMUs than can be kept "
+                                      "from guests");
 }
 
 static void test_console(void **state)
 {
+    struct config_machine config = {.console = CONSOLE_DEFAULT};
     uint32_t baud = 5;
 
     (void)state;
     reset();
-    assert_int_equal(survey_console_port(&acpi, &baud), 0x3f8);
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0x3f8);
     assert_int_equal(baud, 0);
     acpi.spcr = (struct acpi_spcr){
         .present = true,
         .base = {.present = true, .space = ACPI_SPACE_IO, .address = 0x2f8},
         .baud = 9600,
     };
-    assert_int_equal(survey_console_port(&acpi, &baud), 0x2f8);
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0x2f8);
     assert_int_equal(baud, 9600);
     acpi.spcr.base.space = ACPI_SPACE_MEMORY;
-    assert_int_equal(survey_console_port(&acpi, &baud), 0x3f8);
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0x3f8);
     assert_int_equal(baud, 0);
     acpi.spcr.base.space = ACPI_SPACE_IO;
     acpi.spcr.interface = 3;
-    assert_int_equal(survey_console_port(&acpi, &baud), 0x3f8);
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0x3f8);
+
+    /* What the config says counts. */
+    acpi.spcr.interface = 0;
+    config = (struct config_machine){CONSOLE_PORT, 0xe000, 115200, false};
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0xe000);
+    assert_int_equal(baud, 115200);
+    config.console = CONSOLE_SCREEN;
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0);
+    assert_int_equal(baud, 0);
+}
+
+static void test_windows(void **state)
+{
+    struct pci_segment windows[ACPI_MAX_ECAMS];
+
+    (void)state;
+    reset();
+    assert_int_equal(survey_windows(&acpi.mcfg, windows), 0);
+    acpi.mcfg.count = ACPI_MAX_ECAMS;
+    acpi.mcfg.ecams[63] = (struct acpi_ecam){0xb0000000, 63, 2, 3};
+    assert_int_equal(survey_windows(&acpi.mcfg, windows), ACPI_MAX_ECAMS);
+    assert_true(windows[63].ecam.raw == 0xb0000000 && windows[63].number == 63);
+    assert_true(windows[63].first_bus == 2 && windows[63].last_bus == 3);
 }
 
 static uint32_t pins_of(uint32_t address)
@@ -189,6 +232,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registers), cmocka_unit_test(test_console),
+        cmocka_unit_test(test_windows),
+
         cmocka_unit_test(test_tied),      cmocka_unit_test(test_more_than_can_be_tied),
         cmocka_unit_test(test_last_bus),  cmocka_unit_test(test_lines),
     };
