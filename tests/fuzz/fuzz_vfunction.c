@@ -16,7 +16,7 @@
 #include "kernel/vdev/vpci.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { GOES_AWAY = 1, FORGETS = 2 };
+enum { GOES_AWAY = 1, FORGETS = 2, HAS_INTX = 4 };
 enum phase { STARTING, RUNNING, PROGRAMMING };
 enum { STEPS_MAX = 512, STEP_WORK = 8, INIT_WORK = 4 * PCI_CONFIG_SIZE, ALIVE_READS = 3000 };
 
@@ -61,7 +61,8 @@ static void check_guest_write(uint32_t reg, unsigned size, uint32_t before, uint
     if (reg == PCI_ROM_BAR)
         PROMISE(rom != 0 && (value & ~(uint32_t)PCI_ROM_ON) == rom);
     else if (reg == PCI_COMMAND)
-        PROMISE(value & PCI_COMMAND_NO_INTX && !(value & (uint32_t)~COMMAND_GUEST));
+        PROMISE((flags & HAS_INTX || value & PCI_COMMAND_NO_INTX) &&
+                !(value & (uint32_t)~COMMAND_GUEST));
     else if (reg == PCI_STATUS)
         PROMISE(!(value & (uint32_t)~STATUS_CLEARED));
     else if (reg == 0x0c)
@@ -133,6 +134,8 @@ static bool make_function(uint8_t bases)
     work = 0;
     phase = RUNNING;
     vfunction_init(&function, found, guest, &access);
+    if (flags & HAS_INTX)
+        vfunction_wire(&function, 1, 21);
     PROMISE(work <= INIT_WORK);
     return true;
 }
@@ -171,7 +174,7 @@ static void check_bars(void)
         PROMISE((bar & ~(function.bar_mask[i] | function.bar_flags[i])) == 0);
     }
     PROMISE(rom != 0 || vfunction_read(&function, &access, PCI_ROM_BAR, 4) == 0);
-    PROMISE(vfunction_read(&function, &access, PCI_PIN, 1) == 0);
+    PROMISE(vfunction_read(&function, &access, PCI_PIN, 1) == (flags & HAS_INTX ? 1 : 0));
 }
 
 static void step(struct cursor *from)

@@ -109,6 +109,7 @@ def test_nothing_was_blocked(devices):
     assert len(lines) == 1, lines
 
 
+E1000 = ["-device", "e1000,romfile=,bus=pcie.0,addr=5", "-device", "e1000,romfile=,bus=pcie.0,addr=9"]
 PORT = ["-device", "pcie-root-port,id=above,chassis=1,slot=1,addr=5"]
 BELOW = [word for slot in (1, 2)
          for word in ("-device", f"ich9-ahci,bus=conventional,addr={slot}")]
@@ -127,6 +128,29 @@ REFUSED = {
         {"web": "10de:1234"}, [],
         "bulkhead.conf:5:10: guest web wants 10de:1234, but there is no such PCI device\n"
         "  hint: the machine has 0 of that kind, and 6 PCI functions in all",
+    ),
+    "no-messages": (
+        {"web": "00:05.0"}, E1000,
+        "bulkhead.conf:5:10: guest web wants 00:05.0, but it has neither MSI nor MSI-X\n"
+        "  hint: add the input of the I/O APIC to which its INTx is wired, such as intx=21; a Linux "
+        "on this machine tells: /proc/interrupts, lspci -v",
+    ),
+    "no-such-line": (
+        {"web": "00:05.0 intx=24"}, E1000,
+        "bulkhead.conf:5:10: guest web wants 00:05.0 with INTx 24, but no I/O APIC of the machine has "
+        "that input\n"
+        "  hint: a Linux on this machine tells which it is: /proc/interrupts, lspci -v",
+    ),
+    "console's-line": (
+        {"web": "00:05.0 intx=4"}, E1000,
+        "bulkhead.conf:5:10: guest web wants 00:05.0 with INTx 4, but that is a line of ISA, with a "
+        "timer, a serial port or their like\n"
+        "  hint: boot Linux with its I/O APIC in use (no noapic), and take the number that it has then",
+    ),
+    "line-of-two": (
+        {"web": "00:05.0 intx=21", "rt": "00:09.0 intx=21"}, E1000,
+        "bulkhead.conf:10:10: guest rt wants 00:09.0 with INTx 21, but line 5 gives that to guest web\n"
+        "  hint: devices on one line go to one guest: use another slot, or a device with MSI",
     ),
     "bridge": (
         {"web": "00:1f.0"}, [],

@@ -45,6 +45,8 @@ static void fill(struct report *report)
     assert_true(hardware_own(&report->hardware, 0xfee00000, 4096, false));
     assert_true(hardware_own(&report->hardware, 0x3f8, 8, true));
     assert_true(hardware_tie(&report->hardware, pci_address(0, 5, 3, 0)));
+    report->hardware.ioapics[report->hardware.ioapic_count++] = (struct hardware_ioapic){24, 120};
+    report->hardware.lines[report->hardware.line_count++] = (struct hardware_line){9, LINE_SCI};
     report->pci = inventory;
     report->acpi.dmar = (struct acpi_dmar){.present = machine.iommu == HARDWARE_VTD,
                                            .address_width = 39,
@@ -166,6 +168,8 @@ static const struct bad bads[] = {
     {"processor apic=7 node=0\nprocessor apic=7 node=1", 16,
      "processor: apic: another processor has this number"},
     {"owned base=0xfff8 size=0x10 io=yes", 12, "owned: base: there are no such addresses"},
+    {"ioapic first-gsi=24 pins=241", 26, "pins = 241 is more than 0xf0"},
+    {"line gsi=4 use=usb", 16, "use must be one of its words, not \"usb\""},
     {"owned base=0x0 size=0x10 io=perhaps", 29, "io must be yes or no, not \"perhaps\""},
     {"mcfg base=0x1000 segment=0 first-bus=9 last-bus=8", 49,
      "mcfg: last-bus: it lies before the first"},

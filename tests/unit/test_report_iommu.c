@@ -32,7 +32,7 @@ static void round_trip(const char *signature, const char *digits)
     assert_string_equal(text_again, text);
     assert_int_equal(again.hardware.iommu, written.hardware.iommu);
     for (uint32_t functions = 0; functions < 9; functions += 4) {
-        struct iommu_demand demand = iommu_demand(functions, 7);
+        struct iommu_demand demand = iommu_demand(functions, functions / 2, 7);
         assert_true(iommu_bytes(&written.acpi, &demand) > 0);
         assert_int_equal(iommu_bytes(&again.acpi, &demand), iommu_bytes(&written.acpi, &demand));
     }

@@ -439,6 +439,30 @@ static void bus_tells_news(void **state)
     assert_int_equal(bus.changed, 0);
 }
 
+/* Where INTx goes somewhere: its pin, the guest's choice whether it is raised, its status. */
+static void intx_is_shown(void **state)
+{
+    (void)state;
+    vfunction_wire(&v, 2, 21);
+    assert_int_equal(get(PCI_PIN, 1), 2);
+    assert_int_equal(get(0x3c, 1), 21);
+    put(0x3c, 1, 5);
+    put(PCI_PIN, 1, 7);
+    assert_int_equal(get(0x3c, 2), 0x0205);
+    fake_let_write(device, PCI_COMMAND, 2, UINT16_MAX);
+    put(PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_MASTER);
+    put(PCI_COMMAND, 2, 0xffff);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), get(PCI_COMMAND, 2));
+    assert_true(get(PCI_COMMAND, 2) & PCI_COMMAND_NO_INTX);
+    fake_put(device, PCI_STATUS, 2, PCI_STATUS_CAPS | 8);
+    assert_int_equal(get(PCI_STATUS, 2), PCI_STATUS_CAPS | 8);
+    vfunction_reset(&v);
+    assert_int_equal(get(0x3c, 2), 0x0215);
+    vfunction_remove(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +471,7 @@ int main(void)
         cmocka_unit_test_setup(bars_are_the_plans, setup),
         cmocka_unit_test_setup(rom_is_turned_on, setup),
         cmocka_unit_test_setup(command_keeps_intx_off, setup),
+        cmocka_unit_test_setup(intx_is_shown, setup),
         cmocka_unit_test_setup(ports_stay_off, setup),
         cmocka_unit_test_setup(list_is_shorter, setup),
         cmocka_unit_test_setup(looping_list_ends, setup),
