@@ -345,7 +345,7 @@ check: all
 	@tools/check-layers --objects $(BUILD)/kernel
 	@tools/check-style
 
-bench: all guests fetch
+bench: all guests fetch $(BUILD)/host/iommu_setup
 	@tools/bench
 
 coverage: fetch

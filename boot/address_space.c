@@ -3,15 +3,19 @@
 
 #include "arch/cpu.h"
 #include "arch/x86/regs/cpuid.h"
+#include "arch/x86/regs/cr.h"
 #include "boot/jump.h"
 #include "boot/pages.h"
 #include "kernel/lib/bits.h"
 #include "kernel/mm/pagetable.h"
-#include "kernel/pci/access.h"
 
 /* The lower half of the 48-bit address space, where addresses can be their own. */
 #define IDENTITY_END BIT(47)
 #define BUS_SHIFT    20 /* of a bus in a window of configuration space */
+
+/* SDM Vol. 3A "4-Level Paging and 5-Level Paging": addresses in CR3 and in entries */
+#define CR3_TABLE    BITS(51, 12)
+#define LEAF_ADDRESS BITS(51, 12)
 
 _Static_assert(PCI_WINDOWS_END <= IDENTITY_END, "windows are mapped at their addresses");
 
@@ -185,5 +189,27 @@ bool address_space_build(struct address_space *space, struct diag *diag)
     if (!pagetable_init(&builder.table) || !add_all(&builder, space))
         return diag_set(diag, "cannot build page tables for the firmware's memory map");
     space->root = builder.table.root.raw;
+    return true;
+}
+
+bool address_space_has_window(const struct pci_segment *window)
+{
+    const struct pagetable table = {
+        .format = &pagetable_host, .root = hpa(cpu_read_cr3() & CR3_TABLE), .table_at = table_at};
+    uint64_t at = window->ecam.raw + ((uint64_t)window->first_bus << BUS_SHIFT);
+    uint64_t end = window->ecam.raw + (((uint64_t)window->last_bus + 1) << BUS_SHIFT);
+
+    if (!pci_window_fits(window->ecam.raw, window->last_bus, PCI_WINDOWS_END) ||
+        (end > GIB(4) && cpu_read_cr4() & CR4_LA57))
+        return false;
+    for (at = at < GIB(4) ? GIB(4) : at; at < end;) {
+        uint64_t entry;
+        int level = pagetable_lookup(&table, at, &entry);
+        uint64_t size = level == 3 ? PAGE_1G : level == 2 ? PAGE_2M : PAGE_4K;
+        uint64_t start = align_down(at, size);
+        if (level == 0 || (entry & LEAF_ADDRESS & ~(size - 1)) != start)
+            return false;
+        at = start + size;
+    }
     return true;
 }

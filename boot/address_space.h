@@ -15,6 +15,7 @@
 #include "boot/kernel.h"
 #include "boot/memory_map.h"
 #include "kernel/acpi/mcfg.h"
+#include "kernel/pci/access.h"
 
 struct address_space {
     const struct memory_map *map;
@@ -27,5 +28,9 @@ struct address_space {
 
 /* Build the tables in pages that the kernel gets. Four-level paging. */
 bool address_space_build(struct address_space *space, struct diag *diag);
+
+/* Do the tables in use now, the firmware's, map a window of MCFG at its own addresses? Below 4 GiB
+ * they do. */
+bool address_space_has_window(const struct pci_segment *window);
 
 #endif

@@ -85,13 +85,19 @@ void console_diag(const struct diag *diag)
         console_text("  hint: %s\n", diag->hint);
 }
 
+void console_forget_keys(void)
+{
+    SIMPLE_INPUT_INTERFACE *in = firmware.table->ConIn;
+
+    if (in)
+        in->Reset(in, FALSE);
+}
+
 void console_wait(unsigned seconds)
 {
     SIMPLE_INPUT_INTERFACE *in = firmware.table->ConIn;
     EFI_INPUT_KEY key;
 
-    if (in)
-        in->Reset(in, FALSE);
     for (unsigned tenth = 0; tenth < 10 * seconds; tenth++) {
         if (in && !EFI_ERROR(in->ReadKeyStroke(in, &key)))
             return;

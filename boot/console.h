@@ -19,7 +19,10 @@ void console_text(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* "file:line:column: message" or "bulkhead: message", then the hint. */
 void console_diag(const struct diag *diag);
 
-/* Wait for a key, `seconds` at most. */
+/* Keys that were pressed until now are not waited for. Before the text that asks for one. */
+void console_forget_keys(void);
+
+/* Wait for a key that came since console_forget_keys(), `seconds` at most. */
 void console_wait(unsigned seconds);
 
 /* After ExitBootServices was called: COM1 alone, without the firmware. */

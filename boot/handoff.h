@@ -12,7 +12,7 @@
 
 #include "kernel/image/image.h"
 #include "kernel/lib/types.h"
-#include "kernel/plan/hardware.h"
+#include "kernel/plan/survey.h"
 
 #define HANDOFF_MAGIC   UINT64_C(0x646165686b6c7562)
 #define HANDOFF_VERSION 2
@@ -31,6 +31,14 @@ struct handoff_screen {
     uint32_t stride; /* pixels per line */
     uint32_t pixels; /* enum handoff_pixels; PIXELS_NONE: no screen */
 };
+
+/* What must stay the hypervisor's of that screen and of a UART at that port, 0 for none. */
+static inline struct survey_console handoff_console(const struct handoff_screen *screen,
+                                                    uint16_t port)
+{
+    return (struct survey_console){screen->base, screen->pixels != PIXELS_NONE ? screen->size : 0,
+                                   port};
+}
 
 /* TSC readings at the ends of the boot half's phases, for the benchmark. */
 struct handoff_times {

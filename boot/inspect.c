@@ -60,14 +60,15 @@ static void look_at_processors(struct report *report, const struct memory_map *m
 
 static bool look_at_registers(struct report *report, struct diag *diag)
 {
-    struct handoff_screen shown;
+    static const struct config_machine no_config = {.console = CONSOLE_DEFAULT};
+    struct handoff_screen screen;
     uint32_t baud;
 
-    screen_find(&shown);
-    struct survey_screen screen = {shown.base, shown.pixels != PIXELS_NONE ? shown.size : 0};
-    report->console_port = survey_console_port(&report->acpi, &baud);
-    return survey_registers(&report->acpi, &screen, &report->hardware) ||
-           diag_set(diag, "the machine has more I/O APICs than can be kept from guests");
+    screen_find(&screen);
+    /* Which UART is the console, the config says: tools/check adds it. */
+    struct survey_console console = handoff_console(&screen, 0);
+    report->console_port = survey_console_port(&no_config, &report->acpi, &baud);
+    return survey_registers(&report->acpi, &console, &report->hardware, diag);
 }
 
 static bool look(struct inspection *inspection, struct diag *diag)
@@ -84,7 +85,8 @@ static bool look(struct inspection *inspection, struct diag *diag)
         !pci_look(&report->acpi.mcfg, UINT64_C(1) << report->hardware.phys_bits, &report->pci,
                   diag))
         return false;
-    survey_devices(&report->acpi, &report->pci, &report->hardware);
+    if (!survey_devices(&report->acpi, &report->pci, &report->hardware))
+        console_text(SURVEY_TOO_MANY_TIED "\n", HARDWARE_MAX_TIED);
     return true;
 }
 

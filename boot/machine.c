@@ -2,26 +2,31 @@
 #include "boot/machine.h"
 
 #include "arch/cpu.h"
+#include "arch/io.h"
 #include "arch/x86/model/controls.h"
 #include "arch/x86/model/describe.h"
 #include "arch/x86/model/svm_caps.h"
 #include "arch/x86/model/topology.h"
 #include "arch/x86/regs/cpuid.h"
 #include "arch/x86/regs/cr.h"
+#include "arch/x86/regs/ioapic.h"
 #include "arch/x86/regs/msr.h"
 #include "arch/x86/regs/vmx.h"
 #include "boot/console.h"
 #include "boot/firmware.h"
 #include "boot/pages.h"
+#include "boot/pci.h"
 #include "drivers/iommu/needs.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/plan/collect.h"
 #include "kernel/plan/needs.h"
+#include "kernel/plan/survey.h"
 
 /* Too large for the firmware's stack. */
 struct machine {
     struct hardware hardware;
     struct plan plan;
+    struct pci_inventory pci;
     struct hardware_piece ranges[HARDWARE_MAX_RANGES];
     struct memory_list memory;
 };
@@ -165,9 +170,25 @@ static uint32_t read_phys_bits(void)
     return bits >= 32 && bits <= 52 ? bits : 36;
 }
 
+/*
+ * The I/O APIC's version register says it (82093AA data sheet, "IOAPICVER"). The firmware's choice
+ * of a register stays as it was.
+ */
+static uint32_t ioapic_pins(uint32_t address)
+{
+    volatile uint8_t *registers = (volatile uint8_t *)(uintptr_t)address;
+    uint32_t selected = mmio_read32(registers + IOAPIC_SELECT);
+
+    mmio_write32(registers + IOAPIC_SELECT, IOAPIC_VERSION);
+    uint32_t version = mmio_read32(registers + IOAPIC_WINDOW);
+    mmio_write32(registers + IOAPIC_SELECT, selected);
+    return 1 + (uint32_t)field_get(IOAPIC_VERSION_MAX_PIN, version);
+}
+
 void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware)
 {
     acpi_fill_hardware(acpi, read_topology(hardware), hardware);
+    survey_lines(acpi, ioapic_pins, hardware);
     hardware->phys_bits = read_phys_bits();
     hardware->page_1g = is_amd() ? read_svm().page_1g : (read_vmx().ept_vpid_cap & EPT_CAP_1G) != 0;
 }
@@ -219,21 +240,46 @@ bool machine_read_acpi(const struct memory_map *map, struct acpi_host *acpi, str
     return acpi_host_parse(&reader, hpa(firmware_rsdp()), acpi, diag);
 }
 
-bool machine_check_plan(const struct config *config, const struct memory_map *map,
-                        const struct hardware *processors, const struct acpi_host *acpi,
+/* What the planner wants to know of PCI. Nobody looks at it when no guest gets anything of it. */
+static bool look_at_devices(struct machine *machine, const struct config *config,
+                            const struct machine_facts *facts, struct diag *diag)
+{
+    struct hardware *hardware = &machine->hardware;
+    uint8_t last_bus = UINT8_MAX; /* the kernel, which looks at the buses, needs no more */
+    uint32_t baud;
+    uint16_t port = survey_console_port(&config->machine, facts->acpi, &baud);
+    struct survey_console console = handoff_console(facts->screen, port);
+
+    if (!survey_registers(facts->acpi, &console, hardware, diag))
+        return false;
+    if (config->device_count > 0) {
+        if (!pci_look(&facts->acpi->mcfg, BIT(hardware->phys_bits), &machine->pci, diag))
+            return false;
+        if (!survey_devices(facts->acpi, &machine->pci, hardware))
+            console_text(SURVEY_TOO_MANY_TIED "\n", HARDWARE_MAX_TIED);
+        last_bus = pci_last_bus(&machine->pci);
+    }
+    struct iommu_demand demand =
+        iommu_demand(config_most_functions(config), config_intx_lines(config), last_bus);
+    hardware->iommu_bytes = iommu_bytes(facts->acpi, &demand);
+    return true;
+}
+
+bool machine_check_plan(const struct config *config, const struct machine_facts *facts,
                         struct diag *diag)
 {
-    struct machine *machine = machine_now(map, diag);
+    struct machine *machine = machine_now(facts->map, diag);
     if (!machine)
         return false;
     tell_dropped(machine);
-    machine->hardware = *processors;
-    /* The kernel, which looks at the buses, needs no more. */
-    struct iommu_demand demand = iommu_demand(config_most_functions(config), UINT8_MAX);
-    machine->hardware.iommu_bytes = iommu_bytes(acpi, &demand);
-    const struct plan_inputs inputs = {
-        .config = config, .hardware = &machine->hardware, .needs = &host_needs};
-    return hardware_collect_memory(&machine->hardware, machine->ranges, machine->memory.count, acpi,
-                                   diag) &&
+    machine->hardware = *facts->processors;
+    const struct plan_inputs inputs = {.config = config,
+                                       .hardware = &machine->hardware,
+                                       .needs = &host_needs,
+                                       .pci = &machine->pci,
+                                       .sizes_open = true};
+    return hardware_collect_memory(&machine->hardware, machine->ranges, machine->memory.count,
+                                   facts->acpi, diag) &&
+           look_at_devices(machine, config, facts, diag) &&
            plan_build(&inputs, &machine->plan, diag);
 }

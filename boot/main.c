@@ -118,8 +118,8 @@ static bool prepare(struct boot *boot, uint64_t entry_tsc, struct diag *diag)
         return false;
     pages_trim(&boot->acpi, boot->acpi.base, acpi_host_bytes(acpi));
     machine_find_processors(acpi, hardware);
-    if (!make_tables(boot, &map, diag) ||
-        !machine_check_plan(&input->config, &map, hardware, acpi, diag))
+    struct machine_facts facts = {&map, acpi, hardware, &boot->leave.handoff->screen};
+    if (!make_tables(boot, &map, diag) || !machine_check_plan(&input->config, &facts, diag))
         return false;
     volume_close(volume);
     boot->leave.handoff->times.loaded = cpu_rdtsc();
@@ -180,6 +180,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 
     start(entry_tsc);
     pages_release();
+    console_forget_keys(); /* those that come once it is said are an answer to it */
     console_text("Bulkhead does not start. The firmware goes on with its next boot option in %u s, "
                  "or at a key.\n",
                  READ_SECONDS);

@@ -4,16 +4,13 @@
 #include <efi.h>
 
 #include "arch/io.h"
+#include "boot/console.h"
+#include "boot/address_space.h"
 #include "boot/firmware.h"
 #include "boot/pages.h"
 #include "kernel/lib/cursor.h"
 #include "kernel/pci/told.h"
-
-#define CONFIG_ADDRESS 0xcf8
-#define CONFIG_DATA    0xcfc
-#define CONFIG_ENABLE  BIT(31)
-#define CONFIG_REG     BITS(7, 2)
-#define ECAM_SHIFT     12 /* 4 KiB for each function */
+#include "kernel/plan/survey.h"
 
 #define TPL_HIGHEST 31 /* UEFI Specification "EFI_BOOT_SERVICES.RaiseTPL()": interrupts off */
 
@@ -34,12 +31,11 @@ static uint32_t window_read(uint64_t address, unsigned size)
 /* Two ports make one access, between which no driver of the firmware may come. */
 static uint32_t port_read(pci_address_t at, uint32_t reg, unsigned size)
 {
-    uint16_t port = (uint16_t)(CONFIG_DATA + (reg & 3));
+    uint16_t port = pci_port_of(reg);
     uint32_t value;
 
     EFI_TPL before = firmware.boot->RaiseTPL(TPL_HIGHEST);
-    io_out32(CONFIG_ADDRESS,
-             (uint32_t)(CONFIG_ENABLE | (uint32_t)pci_requester_of(at) << 8 | (reg & CONFIG_REG)));
+    io_out32(PCI_PORT_ADDRESS, pci_port_select(at, reg));
     if (size == 1)
         value = io_in8(port);
     else
@@ -55,11 +51,10 @@ static uint32_t config_read(void *context, pci_address_t at, uint32_t reg, unsig
         pci_segment_find(access, pci_segment_of(at), pci_bus_of(at));
 
     if (segment && segment->ecam.raw != 0)
-        return window_read(segment->ecam.raw + ((uint64_t)pci_requester_of(at) << ECAM_SHIFT) + reg,
-                           size);
+        return window_read(segment->ecam.raw + pci_window_offset(at, reg), size);
     if (pci_segment_of(at) == 0 && reg < PCI_CONFIG_SIZE)
         return port_read(at, reg, size);
-    return size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
+    return pci_all_ones(size);
 }
 
 /* ---- what the firmware's drivers know of BARs ---- */
@@ -81,7 +76,8 @@ static void note_bar(struct tellings *all, pci_address_t at, const void *descrip
     struct cursor from = cursor_over(descriptor, QWORD_SIZE);
     struct pci_told told = {.at = at};
 
-    bool known = cursor_u8(&from) == QWORD_DESCRIPTOR;
+    if (cursor_u8(&from) != QWORD_DESCRIPTOR)
+        return; /* the end, as there is no such BAR: nothing need be behind it */
     cursor_skip(&from, 2);
     uint8_t type = cursor_u8(&from);
     cursor_skip(&from, 2 + 8); /* flags, granularity */
@@ -89,7 +85,7 @@ static void note_bar(struct tellings *all, pci_address_t at, const void *descrip
     cursor_skip(&from, 8 + 8); /* maximum, translation */
     told.size = cursor_u64(&from);
     told.kind = type == RESOURCE_IO ? PCI_TOLD_IO : PCI_TOLD_MEMORY;
-    if (known && type <= RESOURCE_IO)
+    if (type <= RESOURCE_IO)
         note(all, &told);
 }
 
@@ -134,21 +130,30 @@ static bool ask_firmware(struct tellings *all, struct diag *diag)
     return all->told != NULL;
 }
 
+/* Keep the windows that the firmware's page tables map. They need not map what lies above 4 GiB. */
+static uint32_t mapped_windows(struct pci_segment *windows, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (address_space_has_window(&windows[i]))
+            windows[kept++] = windows[i];
+    return kept;
+}
+
 bool pci_look(const struct acpi_mcfg *mcfg, uint64_t address_end, struct pci_inventory *inventory,
               struct diag *diag)
 {
     struct pci_access access = {.read = config_read, .address_end = address_end};
-    struct pci_segment windows[PCI_MAX_SEGMENTS];
+    struct pci_segment windows[ACPI_MAX_ECAMS];
     struct tellings all;
-    uint32_t count = 0;
 
-    for (; count < mcfg->count && count < PCI_MAX_SEGMENTS; count++) {
-        const struct acpi_ecam *ecam = &mcfg->ecams[count];
-        windows[count] =
-            (struct pci_segment){hpa(ecam->base), ecam->segment, ecam->first_bus, ecam->last_bus};
-    }
-    /* By firmware's page tables, which need not map what lies above. */
-    pci_use_windows(&access, windows, count, GIB(4));
+    uint32_t count = survey_windows(mcfg, windows), mapped = mapped_windows(windows, count);
+    uint32_t left_out = count - mapped + pci_use_windows(&access, windows, mapped, PCI_WINDOWS_END);
+    if (left_out > 0)
+        console_text("bulkhead: %u windows of PCI configuration space are out of reach; functions "
+                     "there are not found\n",
+                     left_out);
     access.context = &access;
     if (!ask_firmware(&all, diag))
         return false;

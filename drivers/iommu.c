@@ -151,6 +151,11 @@ uint64_t iommu_line(struct iommu_client *client, uint32_t n, const struct iommu_
     return entry;
 }
 
+bool iommu_line_has_vector(void)
+{
+    return ops && ops->line_has_vector;
+}
+
 struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag)
 {
     struct remapping_place place;

@@ -26,6 +26,7 @@ struct iommu_ops {
     bool (*irq)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
     struct iommu_message (*message)(const struct iommu_client *client, uint32_t n);
     uint64_t (*line)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
+    bool line_has_vector; /* iommu_line_has_vector() */
     bool (*poll)(struct iommu_fault *fault);
     /* These two may be NULL: then the units have to be polled. */
     bool (*alert)(uint32_t apic_id);

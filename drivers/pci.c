@@ -6,13 +6,6 @@
 #include "kernel/lock.h"
 #include "kernel/mm/pagetable.h"
 
-#define CONFIG_ADDRESS 0xcf8
-#define CONFIG_DATA    0xcfc
-#define CONFIG_ENABLE  BIT(31)
-#define CONFIG_REG     BITS(7, 2)
-
-#define ECAM_SHIFT 12 /* 4 KiB for each function */
-
 static struct pci_access machine;
 
 /* Functions that stay in reach when the windows do not. */
@@ -26,18 +19,12 @@ static uint32_t kept_count;
 static bool moved;
 static struct lock ports_lock = LOCK_INIT; /* two ports make one access */
 
-static uint32_t all_ones(unsigned size)
-{
-    return size >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
-}
-
 /* ---- configuration mechanism #1 ---- */
 
 static uint16_t select_register(pci_address_t at, uint32_t reg)
 {
-    io_out32(CONFIG_ADDRESS,
-             (uint32_t)(CONFIG_ENABLE | (uint32_t)pci_requester_of(at) << 8 | (reg & CONFIG_REG)));
-    return (uint16_t)(CONFIG_DATA + (reg & 3));
+    io_out32(PCI_PORT_ADDRESS, pci_port_select(at, reg));
+    return pci_port_of(reg);
 }
 
 static uint32_t port_read(pci_address_t at, uint32_t reg, unsigned size)
@@ -74,14 +61,13 @@ static volatile void *window_register(pci_address_t at, uint32_t reg)
 {
     const struct pci_segment *segment =
         pci_segment_find(&machine, pci_segment_of(at), pci_bus_of(at));
-    uint64_t offset = ((uint64_t)pci_requester_of(at) << ECAM_SHIFT) + reg;
 
     for (uint32_t i = 0; i < kept_count; i++)
         if (kept[i].at.raw == at.raw)
             return kept[i].registers + reg;
     if (moved || !segment || segment->ecam.raw == 0)
         return NULL;
-    return (volatile void *)(uintptr_t)(segment->ecam.raw + offset);
+    return (volatile void *)(uintptr_t)(segment->ecam.raw + pci_window_offset(at, reg));
 }
 
 static bool by_ports(pci_address_t at, uint32_t reg)
@@ -115,7 +101,7 @@ static uint32_t config_read(void *context, pci_address_t at, uint32_t reg, unsig
     (void)context;
     if (window)
         return window_read(window, size);
-    return by_ports(at, reg) ? port_read(at, reg, size) : all_ones(size);
+    return by_ports(at, reg) ? port_read(at, reg, size) : pci_all_ones(size);
 }
 
 static void config_write(void *context, pci_address_t at, uint32_t reg, unsigned size,
@@ -162,7 +148,7 @@ bool pci_keep(pci_address_t at)
 {
     const struct pci_segment *segment =
         pci_segment_find(&machine, pci_segment_of(at), pci_bus_of(at));
-    uint64_t offset = (uint64_t)pci_requester_of(at) << ECAM_SHIFT;
+    uint64_t offset = pci_window_offset(at, 0);
 
     if (!segment || segment->ecam.raw == 0)
         return pci_segment_of(at) == 0;

@@ -289,6 +289,7 @@ const struct iommu_ops vtd_ops = {
     .irq = vtd_irq,
     .message = vtd_message_of,
     .line = vtd_line,
+    .line_has_vector = true,
     .poll = vtd_poll,
     .alert = vtd_alert,
     .listen = vtd_listen,

@@ -52,11 +52,11 @@ void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pc
                     const struct config *config, struct hardware *hardware)
 {
     note_bridges(pci);
-    demand = iommu_demand(config_most_functions(config), pci_last_bus(pci));
+    demand =
+        iommu_demand(config_most_functions(config), config_intx_lines(config), pci_last_bus(pci));
     hardware->iommu_bytes = iommu_bytes(acpi, &demand);
     if (!survey_devices(acpi, pci, hardware))
-        log_line("ACPI: firmware shares memory with more than %u devices: none is given away",
-                 HARDWARE_MAX_TIED);
+        log_line(SURVEY_TOO_MANY_TIED, HARDWARE_MAX_TIED);
 }
 
 bool isolate_start(const struct acpi_host *acpi, struct diag *diag)

@@ -17,17 +17,6 @@ bool machine_check_handoff(const struct handoff *handoff, struct diag *diag)
     return true;
 }
 
-/* What no guest may get with a PCI function, though a BAR of it be there. */
-static bool note_own_registers(const struct handoff *handoff, const struct acpi_host *acpi,
-                               uint16_t serial, struct hardware *hardware)
-{
-    const struct handoff_screen *shown = &handoff->screen;
-    struct survey_screen screen = {shown->base, shown->pixels != PIXELS_NONE ? shown->size : 0};
-
-    return survey_registers(acpi, &screen, hardware) &&
-           (serial == 0 || hardware_own(hardware, serial, SURVEY_UART_PORTS, true));
-}
-
 static void log_regions(const struct acpi_host *acpi, const struct hardware *hardware)
 {
     struct remapping_region region;
@@ -40,11 +29,10 @@ static void log_regions(const struct acpi_host *acpi, const struct hardware *har
 bool machine_collect(const struct handoff *handoff, const struct acpi_host *acpi, uint16_t serial,
                      struct hardware *hardware, struct diag *diag)
 {
+    struct survey_console console = handoff_console(&handoff->screen, serial);
     *hardware = *(const struct hardware *)(uintptr_t)handoff->hardware;
-    if (!note_own_registers(handoff, acpi, serial, hardware))
-        return diag_set(diag,
-                        "the machine has more I/O APICs and IOMMUs than can be kept from guests");
-    if (!hardware_collect_memory(hardware,
+    if (!survey_registers(acpi, &console, hardware, diag) ||
+        !hardware_collect_memory(hardware,
                                  (const struct hardware_piece *)(uintptr_t)handoff->memory,
                                  handoff->memory_count, acpi, diag))
         return false;

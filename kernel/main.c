@@ -21,6 +21,7 @@
 #include "kernel/panic.h"
 #include "kernel/pci/describe.h"
 #include "kernel/plan/needs.h"
+#include "kernel/plan/survey.h"
 #include "kernel/resident.h"
 #include "kernel/terminal.h"
 #include "kernel/times.h"
@@ -76,13 +77,8 @@ static void log_pci_warnings(const struct pci_inventory *pci)
 
 static void pci_open(void)
 {
-    struct pci_segment windows[PCI_MAX_SEGMENTS];
-    uint32_t count = 0;
-    for (; count < acpi->mcfg.count && count < PCI_MAX_SEGMENTS; count++) {
-        const struct acpi_ecam *ecam = &acpi->mcfg.ecams[count];
-        windows[count] =
-            (struct pci_segment){hpa(ecam->base), ecam->segment, ecam->first_bus, ecam->last_bus};
-    }
+    struct pci_segment windows[ACPI_MAX_ECAMS];
+    uint32_t count = survey_windows(&acpi->mcfg, windows);
     count = pci_init(windows, count, UINT64_C(1) << hardware.phys_bits);
     if (count > 0)
         log_line("PCI: %u windows of configuration space are out of reach", count);

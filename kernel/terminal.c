@@ -14,9 +14,8 @@
 #include "kernel/plan/survey.h"
 
 #define LOG_BYTES          4096
-#define OUT_BYTES          256  /* little at a time: it is made on a guest's processor */
-#define KEYS_MAX           1024 /* for one interrupt: a port may never run empty */
-#define COM1               SURVEY_COM1
+#define OUT_BYTES          256   /* little at a time: it is made on a guest's processor */
+#define KEYS_MAX           1024  /* for one interrupt: a port may never run empty */
 #define UNFINISHED_LINE_US 50000 /* a line that does not grow for so long is shown */
 #define PUMP_ROUNDS        8     /* bound on the work that one call does for others */
 #define FLUSH_ROUNDS       256
@@ -44,18 +43,11 @@ static _Atomic bool pump_again;
 
 void terminal_init_serial(const struct config_machine *config, const struct acpi_host *acpi)
 {
-    uint16_t port = COM1;
     uint32_t baud = 0;
+    uint16_t port = config ? survey_console_port(config, acpi, &baud) : SURVEY_COM1;
     uart.depth = 0;
-    if (config && config->console == CONSOLE_SCREEN)
-        return;
-    if (config && config->console == CONSOLE_PORT) {
-        port = config->console_port;
-        baud = config->console_baud;
-    } else if (acpi) {
-        port = survey_console_port(acpi, &baud);
-    }
-    uart_init(&uart, port, baud);
+    if (port != 0)
+        uart_init(&uart, port, baud);
 }
 
 uint16_t terminal_port(void)

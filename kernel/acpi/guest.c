@@ -2,6 +2,7 @@
 #include "kernel/acpi/guest.h"
 
 #include "kernel/acpi/guest_dsdt.h"
+#include "kernel/acpi/guest_prt.h"
 #include "kernel/acpi/tables.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/mem.h"
@@ -118,8 +119,6 @@ static void put_window(uint8_t *bytes, size_t size, const struct acpi_guest_para
         put(bytes, at + 24, 8, params->high_end - params->high_start);
         break;
     }
-    put(bytes, HEADER_CHECKSUM, 1, 0);
-    put(bytes, HEADER_CHECKSUM, 1, (uint8_t)-acpi_sum(bytes, (uint32_t)size));
 }
 
 static struct table build_dsdt(struct builder *builder, const struct acpi_guest_params *params)
@@ -127,12 +126,17 @@ static struct table build_dsdt(struct builder *builder, const struct acpi_guest_
     struct table dsdt;
     size_t size;
     const uint8_t *compiled = guest_dsdt(params->pci_express, &size);
-    uint8_t *bytes = open_table(builder, size, &dsdt);
+    size_t more = guest_prt_size(params->routes, params->route_count);
+    uint8_t *bytes = open_table(builder, size + more, &dsdt);
 
     if (bytes) {
         memcpy(bytes, compiled, size);
+        guest_prt_put(bytes + size, params->routes, params->route_count);
+        put(bytes, HEADER_LENGTH, 4, size + more);
         if (params->high_start != 0)
             put_window(bytes, size, params);
+        put(bytes, HEADER_CHECKSUM, 1, 0);
+        put(bytes, HEADER_CHECKSUM, 1, (uint8_t)-acpi_sum(bytes, size + more));
     }
     return dsdt;
 }
@@ -255,6 +259,7 @@ static bool is_possible(const struct acpi_guest_params *params)
 {
     return params->vcpu_count >= 1 && params->vcpu_count <= GUEST_ACPI_MAX_VCPUS &&
            params->base.raw >= GUEST_RSDP_START && params->base.raw < GUEST_RESET_VECTOR &&
+           params->route_count <= GUEST_ACPI_MAX_ROUTES &&
            is_aligned(params->base.raw, TABLE_ALIGN) && params->high_start <= params->high_end &&
            is_aligned(params->high_start | params->high_end, PAGE_4K);
 }

@@ -56,6 +56,16 @@
 
 #define GUEST_ACPI_MAX_VCPUS 1024
 
+/* Where the interrupt pin of a function on bus 0 goes: an input of the I/O APIC, level-triggered
+ * and active low as PCI has it. */
+struct acpi_route {
+    uint8_t device;
+    uint8_t pin; /* 0: INTA# .. 3: INTD# */
+    uint8_t gsi;
+};
+
+#define GUEST_ACPI_MAX_ROUTES 128
+
 struct acpi_guest_params {
     gpa_t base;          /* where the buffer will lie; the RSDP is its start: a multiple of 16 from
                           * GUEST_RSDP_START on; all that is used ends at GUEST_RESET_VECTOR or below */
@@ -63,6 +73,8 @@ struct acpi_guest_params {
     bool pci_express;    /* it has PCI functions */
     uint64_t high_start; /* where PCI devices may be above the RAM: from here, ... */
     uint64_t high_end;   /* ... to below here, whole pages; both 0: from 1 TiB to 2 TiB */
+    const struct acpi_route *routes; /* for \_SB.PCI0._PRT, which is not there without any */
+    uint32_t route_count;            /* at most GUEST_ACPI_MAX_ROUTES */
 };
 
 /*

@@ -10,7 +10,7 @@
 #include "kernel/lib/types.h"
 #include "kernel/pci/address.h"
 
-#define PCI_MAX_SEGMENTS 32 /* entries of MCFG that are used */
+#define PCI_MAX_SEGMENTS 65 /* windows that are used, and mechanism #1 for the rest */
 
 /* The kernel's windows lie below, where the boot half's tables map an address to itself. */
 #define PCI_WINDOWS_END BIT(47)
@@ -36,6 +36,39 @@ struct pci_access {
     uint32_t segment_count;
     struct pci_segment segments[PCI_MAX_SEGMENTS];
 };
+
+/* ---- what drivers/pci.c and the boot half implement read() and write() with ---- */
+
+/* Ports of configuration mechanism #1: which register, then its value. */
+#define PCI_PORT_ADDRESS 0xcf8
+#define PCI_PORT_DATA    0xcfc
+#define PCI_PORT_ENABLE  BIT(31)
+#define PCI_PORT_REG     BITS(7, 2)
+
+/* What to write to PCI_PORT_ADDRESS, and the port at which that register is then. */
+static inline uint32_t pci_port_select(pci_address_t at, uint32_t reg)
+{
+    return (uint32_t)(PCI_PORT_ENABLE | (uint32_t)pci_requester_of(at) << 8 | (reg & PCI_PORT_REG));
+}
+
+static inline uint16_t pci_port_of(uint32_t reg)
+{
+    return (uint16_t)(PCI_PORT_DATA + (reg & 3));
+}
+
+/* Where the register is from a window's address on: each function has 4 KiB. */
+static inline uint64_t pci_window_offset(pci_address_t at, uint32_t reg)
+{
+    return ((uint64_t)pci_requester_of(at) << 12) + reg;
+}
+
+/* What nobody's register reads as. */
+static inline uint32_t pci_all_ones(unsigned size)
+{
+    return size >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
+}
+
+/* ---- for all ---- */
 
 /* The segment's entry that holds this bus (the first one, if there are several), NULL if none. */
 const struct pci_segment *pci_segment_find(const struct pci_access *access, uint32_t segment,

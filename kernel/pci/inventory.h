@@ -34,6 +34,14 @@ struct pci_bar {
     bool prefetchable;
 };
 
+/* What a bridge to PCI passes on to the buses below it. */
+enum pci_window_kind { PCI_WINDOW_IO, PCI_WINDOW_MEMORY, PCI_WINDOW_PREFETCH, PCI_WINDOWS };
+
+struct pci_window {
+    uint64_t base; /* HPA or port */
+    uint64_t size; /* bytes; 0: nothing */
+};
+
 /* Device/Port Type of the PCI Express Capabilities register. */
 enum pci_port {
     PCI_PORT_ENDPOINT = 0,
@@ -105,6 +113,7 @@ struct pci_function {
                         * sends, else its own */
     struct pci_caps caps;
     struct pci_bar bars[PCI_BAR_COUNT];
+    struct pci_window windows[PCI_WINDOWS]; /* of bridges to PCI */
 };
 
 enum pci_fault {
@@ -127,7 +136,7 @@ struct pci_warning {
     uint8_t fault; /* enum pci_fault */
 };
 
-/* Large (about 400 KiB): do not put it on a stack. */
+/* Large (about 500 KiB): do not put it on a stack. */
 struct pci_inventory {
     uint32_t count;
     uint32_t lost;          /* functions that did not fit, at least */
@@ -179,6 +188,18 @@ uint8_t pci_last_bus(const struct pci_inventory *inventory);
  */
 uint32_t pci_requesters(const struct pci_inventory *inventory, uint16_t index,
                         uint16_t ids[PCI_MAX_REQUESTERS]);
+
+/*
+ * Does that bridge pass an area on to the buses below it? One to CardBus counts as if it did: its
+ * windows are its own.
+ */
+bool pci_passes(const struct pci_function *bridge, const struct pci_bar *bar);
+
+/*
+ * The first bridge above the function, upwards, that does not pass its BAR on; PCI_NONE: all do, so
+ * that the BAR is where it says.
+ */
+uint16_t pci_blocked_by(const struct pci_inventory *inventory, uint16_t index, uint32_t bar);
 
 /* Keep a silent function from answering at its BARs, too (quiet.c); bridges are left as they are.
  */

@@ -39,12 +39,26 @@ enum pci_header { PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1, PCI_HEADER_CARDB
 #define PCI_CAPS         0x34
 
 /* ---- of bridges: PCI to PCI, CardBus ---- */
-#define PCI_BUS_NUMBERS     0x18
-#define PCI_BUS_SECONDARY   BITS(15, 8)
-#define PCI_BUS_SUBORDINATE BITS(23, 16)
-#define PCI_BRIDGE_ROM_BAR  0x38
-#define PCI_BRIDGE_CONTROL  0x3e
-#define PCI_CARDBUS_CAPS    0x14
+#define PCI_BUS_NUMBERS                 0x18
+#define PCI_BUS_SECONDARY               BITS(15, 8)
+#define PCI_BUS_SUBORDINATE             BITS(23, 16)
+#define PCI_BRIDGE_IO                   0x1c /* base, then limit */
+#define PCI_BRIDGE_MEMORY               0x20 /* the same */
+#define PCI_BRIDGE_PREFETCH             0x24 /* the same, and their upper halves: */
+#define PCI_BRIDGE_PREFETCH_BASE_UPPER  0x28
+#define PCI_BRIDGE_PREFETCH_LIMIT_UPPER 0x2c
+#define PCI_BRIDGE_IO_UPPER             0x30 /* of both */
+#define PCI_BRIDGE_ROM_BAR              0x38
+#define PCI_BRIDGE_CONTROL              0x3e
+#define PCI_CARDBUS_CAPS                0x14
+
+#define PCI_BRIDGE_IO_BASE      BITS(7, 4) /* in units of 4 KiB */
+#define PCI_BRIDGE_IO_LIMIT     BITS(15, 12)
+#define PCI_BRIDGE_IO_32        BIT(0)      /* else there are no upper halves */
+#define PCI_BRIDGE_MEMORY_BASE  BITS(15, 4) /* in units of 1 MiB */
+#define PCI_BRIDGE_MEMORY_LIMIT BITS(31, 20)
+#define PCI_BRIDGE_PREFETCH_64  BIT(0)   /* else there are no upper halves */
+#define PCI_BRIDGE_SUBTRACTIVE  0x060401 /* class: it passes on what nobody else takes */
 
 #define PCI_BRIDGE_RESET BIT(6) /* Secondary Bus Reset */
 

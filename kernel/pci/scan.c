@@ -145,6 +145,7 @@ static void read_header(const struct pci_access *access, struct pci_inventory *i
         function->subdevice = pci_read16(access, at, PCI_SUBVENDOR_ID + 2);
     } else if (pci_is_bridge(function)) {
         read_buses(access, inventory, function);
+        pci_read_windows(access, function);
     } else {
         pci_warn(inventory, at, PCI_FAULT_HEADER);
     }

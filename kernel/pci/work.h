@@ -18,6 +18,9 @@ void pci_read_caps(const struct pci_access *access, struct pci_inventory *invent
  */
 void pci_add_virtual(const struct pci_access *access, struct pci_inventory *inventory);
 
+/* Read what the bridge passes on (windows.c). */
+void pci_read_windows(const struct pci_access *access, struct pci_function *bridge);
+
 /* Has it a header with BARs that may be looked at (bars.c)? */
 bool pci_has_bars(const struct pci_function *function);
 

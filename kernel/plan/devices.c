@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which PCI functions a guest gets: what its `device` lines select, checked one by one. Whether
- * they go together is the business of groups.c, where their BARs go in the guest that of places.c.
+ * their BARs are sound is the business of bars.c, whether they go together that of groups.c, where
+ * BARs go in the guest that of places.c.
  */
 #include "kernel/lib/bits.h"
 #include "kernel/lib/fmt.h"
@@ -57,15 +58,24 @@ static bool check_kind(const struct candidate *at)
     return true;
 }
 
-/* Which line of an I/O APIC an INTx is, only AML tells, which nobody here can read. */
+/* Which line of an I/O APIC an INTx is, only AML tells, which nobody here can read: so the user has
+ * to say it. */
 static bool check_interrupts(const struct candidate *at)
 {
     const struct pci_function *function = at->function;
+    const struct config_device *wish = &at->work->config->devices[at->line];
 
+    if (wish->gsi != 0 && function->pin == 0 && wish->selector.kind != PCI_BY_SLOT) {
+        return refuse(at, "it has no INTx", "remove intx= from the line");
+    }
+    if (wish->gsi != 0) {
+        return true;
+    }
     return function->pin == 0 || function->caps.msi_vectors > 0 ||
            function->caps.msix_vectors > 0 ||
            refuse(at, "it has neither MSI nor MSI-X",
-                  "name another device: INTx cannot be given to a guest");
+                  "add the input of the I/O APIC to which its INTx is wired, such as intx=21; a "
+                  "Linux on this machine tells: /proc/interrupts, lspci -v");
 }
 
 static bool check_single(const struct candidate *at)
@@ -100,7 +110,8 @@ static bool is_used(const struct hardware *hardware, const struct pci_bar *bar)
     bool io = bar->kind == PCI_BAR_IO;
     struct plan_span span = places_pages(bar);
 
-    for (uint32_t i = 0; i < hardware->owned_count && i < HARDWARE_MAX_OWNED; i++) {
+    for (uint32_t i = 0; bar->base != 0 && i < hardware->owned_count && i < HARDWARE_MAX_OWNED;
+         i++) {
         const struct hardware_owned *owned = &hardware->owned[i];
         if (owned->io == io && owned->base < span.base + span.size &&
             span.base < owned->base + owned->size) {
@@ -141,86 +152,11 @@ static bool check_users(const struct candidate *at)
     return true;
 }
 
-/* ---- its BARs ---- */
-
-static bool overlaps_ram(const struct hardware *hardware, struct plan_span span)
-{
-    for (uint32_t i = 0; i < hardware->range_count; i++) {
-        const struct hardware_range *range = &hardware->ranges[i];
-        if (range->kind != MEMORY_RESERVED && range->base.raw < span.base + span.size &&
-            span.base < range->base.raw + range->size) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Another function with a BAR in the same pages, or ports; NULL if there is none. */
-static const struct pci_function *neighbour(const struct candidate *at, const struct pci_bar *bar)
-{
-    const struct pci_inventory *pci = at->work->pci;
-    struct plan_span span = places_pages(bar);
-
-    for (uint32_t i = 0; i < pci->count; i++) {
-        for (uint32_t n = 0; i != at->index && n < PCI_BAR_COUNT; n++) {
-            const struct pci_bar *other = &pci->functions[i].bars[n];
-            struct plan_span area = places_pages(other);
-            if ((other->kind == PCI_BAR_IO) == (bar->kind == PCI_BAR_IO) && other->base != 0 &&
-                area.base < span.base + span.size && span.base < area.base + area.size) {
-                return &pci->functions[i];
-            }
-        }
-    }
-    return NULL;
-}
-
-static bool check_bar(const struct candidate *at, uint32_t number)
-{
-    const struct pci_bar *bar = &at->function->bars[number];
-    char why[80], name[PCI_TEXT];
-
-    if (bar->kind == PCI_BAR_BROKEN) {
-        fmt_print(why, sizeof(why), "its BAR %u makes no sense", number);
-        return refuse(at, why, "remove the line; the device may be defective");
-    }
-    if (bar->kind == PCI_BAR_UNKNOWN) {
-        fmt_print(why, sizeof(why), "the report does not know how large its BAR %u is", number);
-        return refuse(at, why, "firmware did not tell; only the boot itself can say");
-    }
-    if (bar->base == 0) {
-        if (number == PCI_ROM || !pci_bar_is_memory(bar)) {
-            return true; /* the guest does without */
-        }
-        fmt_print(why, sizeof(why), "firmware gave its BAR %u no address", number);
-        return refuse(at, why, "allow memory above 4G for PCI devices in the firmware setup");
-    }
-    if (pci_bar_is_memory(bar) && overlaps_ram(at->work->hardware, places_pages(bar))) {
-        fmt_print(why, sizeof(why), "its BAR %u lies in the machine's memory", number);
-        return refuse(at, why, "remove the line; firmware has set it up wrongly");
-    }
-    const struct pci_function *other = neighbour(at, bar);
-    if (other) {
-        pci_address_text(other->address, name);
-        fmt_print(why, sizeof(why), "its BAR %u shares a page with a BAR of %s", number, name);
-        return refuse(at, why,
-                      "remove the line; pages of 4 KiB are the smallest part of memory "
-                      "that can be given away");
-    }
-    return true;
-}
-
 static bool check_bars(const struct candidate *at)
 {
-    if (at->function->flags & PCI_MSIX_BAD) {
-        return refuse(at, "its MSI-X table lies outside of its BARs",
-                      "remove the line; the device may be defective");
-    }
-    for (uint32_t i = 0; i < PCI_BAR_COUNT; i++) {
-        if (at->function->bars[i].kind != PCI_BAR_NONE && !check_bar(at, i)) {
-            return false;
-        }
-    }
-    return true;
+    struct bar_fault fault;
+
+    return bars_check(at->work, at->index, &fault) || refuse(at, fault.why, fault.remedy);
 }
 
 /* ---- what a line selects ---- */
@@ -239,6 +175,7 @@ static bool add(const struct candidate *at)
         .guest = (uint16_t)at->guest,
         .line = at->line,
         .index = at->index,
+        .gsi = at->function->pin == 0 ? 0 : (uint16_t)at->work->config->devices[at->line].gsi,
     };
     device->requester_count = (uint8_t)pci_requesters(at->work->pci, at->index, device->requesters);
     if (at->function->parent != PCI_NONE) {
@@ -287,7 +224,7 @@ static bool take_line(struct plan_work *work, uint32_t guest, uint16_t line)
                                .index = index,
                                .function = &work->pci->functions[index]};
         pci_address_text(at.function->address, at.name);
-        if (!check_kind(&at) || !check_interrupts(&at) || !check_single(&at) || !check_users(&at) ||
+        if (!check_kind(&at) || !check_single(&at) || !check_users(&at) || !check_interrupts(&at) ||
             !check_bars(&at) || !add(&at)) {
             return false;
         }
@@ -319,13 +256,13 @@ bool devices_take(struct plan_work *work)
             return refuse_without_iommu(work, i);
         }
         plan->guests[i].first_device = (uint16_t)plan->device_count;
-        for (uint32_t n = 0; work->pci && n < guest->device_count; n++) {
+        for (uint32_t n = 0; n < guest->device_count; n++) {
             if (!take_line(work, i, (uint16_t)(guest->first_device + n))) {
                 return false;
             }
         }
     }
-    if (!groups_check(work)) {
+    if (!groups_check(work) || !lines_choose(work)) {
         return false;
     }
     for (uint32_t i = 0; i < plan->guest_count; i++) {

@@ -137,10 +137,10 @@ static bool move_to(const struct placing *placing, const struct window *window,
     return place != 0;
 }
 
-static bool is_wanted(const struct plan_device *device, uint32_t bar)
+static bool is_wanted(const struct plan_work *work, const struct plan_device *device, uint32_t bar)
 {
-    return pci_bar_size(&device->function.bars[bar]) > 0 && device->function.bars[bar].base != 0 &&
-           device->guest_bars[bar] == 0;
+    return pci_bar_size(&device->function.bars[bar]) > 0 && device->guest_bars[bar] == 0 &&
+           !bars_left_out(work->pci, device->index, bar);
 }
 
 static bool place_bar(const struct plan_work *work, struct plan_device *device, uint32_t bar,
@@ -180,15 +180,14 @@ static bool refuse_bar(const struct plan_work *work, const struct plan_device *d
 
 /* ---- what to map ---- */
 
-/* Pages of the MSI-X table in the machine's memory, empty when there is none. */
-static struct plan_span table_pages(const struct plan_device *device)
+struct plan_span places_table(const struct pci_function *function)
 {
-    const struct pci_caps *caps = &device->function.caps;
+    const struct pci_caps *caps = &function->caps;
 
     if (caps->msix == 0) {
         return (struct plan_span){0};
     }
-    uint64_t start = device->function.bars[caps->msix_bar].base + caps->msix_offset;
+    uint64_t start = function->bars[caps->msix_bar].base + caps->msix_offset;
     uint64_t end = start + (uint64_t)caps->msix_vectors * PCI_MSIX_ENTRY;
     uint64_t base = align_down(start, PAGE_4K);
     return (struct plan_span){.base = base, .size = align_up(end, PAGE_4K) - base};
@@ -196,7 +195,7 @@ static struct plan_span table_pages(const struct plan_device *device)
 
 bool plan_msix_pages(const struct plan_device *device, struct plan_range *pages)
 {
-    struct plan_span span = table_pages(device);
+    struct plan_span span = places_table(&device->function);
     uint32_t bar = device->function.caps.msix_bar;
 
     if (span.size == 0) {
@@ -232,7 +231,7 @@ static bool add_bar(struct plan *plan, struct plan_guest *guest, const struct pl
                     uint32_t bar)
 {
     struct plan_span span = places_pages(&device->function.bars[bar]);
-    struct plan_span table = table_pages(device);
+    struct plan_span table = places_table(&device->function);
     uint64_t end = span.base + span.size;
     uint64_t moved = device->guest_bars[bar] - device->function.bars[bar].base;
     bool split = table.size > 0 && bar == device->function.caps.msix_bar;
@@ -279,7 +278,8 @@ bool places_choose(struct plan_work *work, uint32_t guest)
         for (uint32_t i = 0; i < of->device_count; i++) {
             struct plan_device *device = &plan->devices[of->first_device + i];
             for (uint32_t bar = 0; bar < PCI_BAR_COUNT; bar++) {
-                if (is_wanted(device, bar) && !place_bar(work, device, bar, keep != 0) && !keep) {
+                if (is_wanted(work, device, bar) && !place_bar(work, device, bar, keep != 0) &&
+                    !keep) {
                     return refuse_bar(work, device, bar);
                 }
             }

@@ -299,6 +299,7 @@ bool plan_build(const struct plan_inputs *inputs, struct plan *plan, struct diag
     struct plan_work work = {.config = inputs->config,
                              .hardware = inputs->hardware,
                              .pci = inputs->pci,
+                             .sizes_open = inputs->sizes_open,
                              .plan = plan,
                              .diag = diag};
 

@@ -3,7 +3,9 @@
 
 #include "kernel/acpi/remapping.h"
 
-#define LAPIC_BASE 0xfee00000u /* where messages for local APICs go, too */
+#define LAPIC_BASE        0xfee00000u /* where messages for local APICs go, too */
+#define BOARD_PORTS       0x100       /* DMA controllers, 8259s, 8254, RTC, NMI, A20 and such */
+#define CONFIG_PORTS_SIZE 8           /* configuration mechanism #1, and the reset register in it */
 
 /* Configuration space and the IOMMUs' registers. */
 static bool note_remapping(const struct acpi_host *acpi, struct hardware *hardware)
@@ -23,19 +25,72 @@ static bool note_remapping(const struct acpi_host *acpi, struct hardware *hardwa
     return good;
 }
 
-bool survey_registers(const struct acpi_host *acpi, const struct survey_screen *screen,
-                      struct hardware *hardware)
+static bool note_port(struct hardware *hardware, const struct acpi_register *at, uint32_t size)
 {
-    bool good =
-        hardware_own(hardware, LAPIC_BASE, PAGE_4K, false) && note_remapping(acpi, hardware);
+    return !at->present || at->space != ACPI_SPACE_IO ||
+           hardware_own(hardware, at->address, size, true);
+}
+
+/* Ports that belong to the main board whatever a BAR says, and those that ACPI names. */
+static bool note_ports(const struct acpi_host *acpi, struct hardware *hardware)
+{
+    const struct acpi_fadt *fadt = &acpi->fadt;
+
+    return hardware_own(hardware, 0, BOARD_PORTS, true) &&
+           hardware_own(hardware, PCI_PORT_ADDRESS, CONFIG_PORTS_SIZE, true) &&
+           note_port(hardware, &fadt->pm_timer, 4) && note_port(hardware, &fadt->pm1a_control, 2) &&
+           note_port(hardware, &fadt->pm1b_control, 2) && note_port(hardware, &fadt->reset, 1) &&
+           note_port(hardware, &fadt->sleep_control, 1) &&
+           note_port(hardware, &fadt->sleep_status, 1) &&
+           (fadt->smi_command == 0 || hardware_own(hardware, fadt->smi_command, 1, true));
+}
+
+bool survey_registers(const struct acpi_host *acpi, const struct survey_console *console,
+                      struct hardware *hardware, struct diag *diag)
+{
+    bool good = hardware_own(hardware, LAPIC_BASE, PAGE_4K, false) &&
+                note_remapping(acpi, hardware) && note_ports(acpi, hardware);
 
     for (uint32_t i = 0; i < acpi->madt.ioapic_count; i++)
         good = good && hardware_own(hardware, acpi->madt.ioapics[i].address, PAGE_4K, false);
     if (acpi->hpet.present)
         good = good && hardware_own(hardware, acpi->hpet.address, PAGE_4K, false);
-    if (screen->size != 0)
-        good = good && hardware_own(hardware, screen->base, screen->size, false);
-    return good;
+    if (console->screen_size != 0)
+        good = good && hardware_own(hardware, console->screen, console->screen_size, false);
+    if (console->port != 0)
+        good = good && hardware_own(hardware, console->port, SURVEY_UART_PORTS, true);
+    return good || diag_set(diag, "the machine has more I/O APICs and IOMMUs than can be kept from "
+                                  "guests");
+}
+
+_Static_assert(ACPI_MAX_IOAPICS <= HARDWARE_MAX_IOAPICS, "survey_lines()");
+_Static_assert(ACPI_ISA_IRQS + ACPI_MAX_NMIS + 2 <= HARDWARE_MAX_LINES, "survey_lines()");
+
+static void note_line(struct hardware *hardware, uint32_t gsi, enum hardware_line_use use)
+{
+    hardware->lines[hardware->line_count++] = (struct hardware_line){gsi, use};
+}
+
+void survey_lines(const struct acpi_host *acpi, uint32_t (*pins)(uint32_t address),
+                  struct hardware *hardware)
+{
+    const struct acpi_madt *madt = &acpi->madt;
+
+    hardware->ioapic_count = madt->ioapic_count;
+    for (uint32_t i = 0; i < madt->ioapic_count; i++) {
+        uint32_t count = pins(madt->ioapics[i].address);
+        hardware->ioapics[i].first_gsi = madt->ioapics[i].gsi_base;
+        hardware->ioapics[i].pins = count < HARDWARE_MAX_PINS ? count : HARDWARE_MAX_PINS;
+    }
+    hardware->line_count = 0;
+    if (acpi->fadt.present)
+        note_line(hardware, acpi_isa_irq(acpi, acpi->fadt.sci_irq).gsi, LINE_SCI);
+    for (uint32_t i = 0; i < madt->nmi_count && i < ACPI_MAX_NMIS; i++)
+        note_line(hardware, madt->nmis[i].gsi, LINE_NMI);
+    if (acpi->spcr.present && acpi->spcr.has_gsi)
+        note_line(hardware, acpi->spcr.gsi, LINE_CONSOLE);
+    for (uint32_t irq = 0; irq < ACPI_ISA_IRQS; irq++)
+        note_line(hardware, madt->isa[irq].gsi, LINE_ISA);
 }
 
 /* Interface types of the SPCR: 0 and 1 are 16550s at ports; a memory-mapped one is not driven. */
@@ -45,12 +100,33 @@ static bool spcr_is_16550(const struct acpi_spcr *spcr)
            spcr->base.space == ACPI_SPACE_IO;
 }
 
-uint16_t survey_console_port(const struct acpi_host *acpi, uint32_t *baud)
+uint16_t survey_console_port(const struct config_machine *config, const struct acpi_host *acpi,
+                             uint32_t *baud)
 {
     bool told = spcr_is_16550(&acpi->spcr);
 
+    switch (config->console) {
+    case CONSOLE_SCREEN:
+        *baud = 0;
+        return 0;
+    case CONSOLE_PORT:
+        *baud = config->console_baud;
+        return config->console_port;
+    case CONSOLE_DEFAULT:
+        break;
+    }
     *baud = told ? acpi->spcr.baud : 0;
     return told ? (uint16_t)acpi->spcr.base.address : SURVEY_COM1;
+}
+
+uint32_t survey_windows(const struct acpi_mcfg *mcfg, struct pci_segment windows[ACPI_MAX_ECAMS])
+{
+    for (uint32_t i = 0; i < mcfg->count; i++) {
+        const struct acpi_ecam *ecam = &mcfg->ecams[i];
+        windows[i] =
+            (struct pci_segment){hpa(ecam->base), ecam->segment, ecam->first_bus, ecam->last_bus};
+    }
+    return mcfg->count;
 }
 
 static bool bridge(void *context, struct remapping_function at, struct remapping_buses *buses)

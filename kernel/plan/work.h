@@ -9,7 +9,8 @@
 struct plan_work {
     const struct config *config;
     const struct hardware *hardware;
-    const struct pci_inventory *pci; /* NULL: not known yet */
+    const struct pci_inventory *pci; /* NULL only when no guest wants a device */
+    bool sizes_open;                 /* as in struct plan_inputs */
     struct plan *plan;
     struct diag *diag;
     uint16_t sorted[HARDWARE_MAX_CPUS]; /* indexes into hardware->cpus by node, core, thread */
@@ -73,6 +74,26 @@ bool devices_take(struct plan_work *work);
 /* Does the hypervisor itself use registers of that function? */
 bool devices_used_by_host(const struct hardware *hardware, const struct pci_function *function);
 
+/* ---- bars.c: what firmware says of a function's registers ---- */
+
+/* Why a function cannot be given away, and what to do. */
+struct bar_fault {
+    char why[80];
+    const char *remedy;
+};
+
+/*
+ * Are the function's memory BARs where they say, and is nobody else there? Firmware set them up,
+ * and may have done so wrongly. False: *fault says what is wrong.
+ */
+bool bars_check(const struct plan_work *work, uint16_t index, struct bar_fault *fault);
+
+/*
+ * Does a guest do without that BAR? ROM and ports that are out of reach; all ports when some are,
+ * as a function answers at all of them or none.
+ */
+bool bars_left_out(const struct pci_inventory *pci, uint16_t index, uint32_t number);
+
 /* ---- groups.c: isolation groups ---- */
 
 /*
@@ -80,6 +101,14 @@ bool devices_used_by_host(const struct hardware *hardware, const struct pci_func
  * would keep a function from another guest's, or from one that the hypervisor uses.
  */
 bool groups_check(const struct plan_work *work);
+
+/* ---- lines.c: INTx ---- */
+
+/*
+ * May the guests have the inputs of I/O APICs that their lines tell of, and which are they in the
+ * guests? Returns false and a diagnosis when one cannot be had.
+ */
+bool lines_choose(const struct plan_work *work);
 
 /* ---- places.c: where BARs are ---- */
 
@@ -90,6 +119,9 @@ struct plan_span {
 
 /* What a BAR takes: its ports, or its memory in whole pages. */
 struct plan_span places_pages(const struct pci_bar *bar);
+
+/* Pages of the MSI-X table in the machine's memory, empty when there is none. */
+struct plan_span places_table(const struct pci_function *function);
 
 /*
  * Choose where the BARs of the guest's functions go; guests one after another. Returns false and a

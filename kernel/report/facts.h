@@ -41,6 +41,8 @@ enum report_kind {
     FACT_PROCESSOR,
     FACT_MEMORY,
     FACT_OWNED,
+    FACT_IOAPIC,
+    FACT_LINE,
     FACT_MCFG,
     FACT_DMAR,
     FACT_DMAR_UNIT,
@@ -53,6 +55,7 @@ enum report_kind {
     FACT_IVRS_REGION,
     FACT_FUNCTION,
     FACT_CAPABILITIES, /* of the function before it; so too: */
+    FACT_WINDOWS,
     FACT_BAR,
     FACT_TIED,
     FACT_KINDS,

@@ -38,7 +38,8 @@ static bool next_row(struct report_reader *reader)
     reader->row = reader->text + reader->offset;
     while (length < left && reader->row[length] != '\n')
         length++;
-    reader->offset += length < left ? length + 1 : length;
+    reader->cut = length == left;
+    reader->offset += reader->cut ? length : length + 1;
     if (length > 0 && reader->row[length - 1] == '\r')
         length--;
     reader->length = length <= REPORT_MAX_LINE ? (uint32_t)length : REPORT_MAX_LINE + 1;
@@ -232,19 +233,39 @@ static bool read_title(struct report_reader *reader)
     return diag_hint(reader->diag, "write it with a stick of the same version as this tool");
 }
 
+static bool refuse_cut_off(struct report_reader *reader)
+{
+    report_refuse(reader, 1, "the report is cut off: its last line is not \"" REPORT_END "\"");
+    return diag_hint(reader->diag, "let the stick write it again");
+}
+
+/* All lines up to the end. One that is cut off says nothing that could be believed. */
+static bool read_rows(struct report_reader *reader)
+{
+    while (!reader->ended && next_row(reader)) {
+        if (!check_row(reader))
+            return false;
+        if (reader->cut && !text_equal(reader->row, reader->length, REPORT_END))
+            return refuse_cut_off(reader);
+        if (!read_row(reader))
+            return false;
+    }
+    return reader->ended || refuse_cut_off(reader);
+}
+
 /* What must be there, whatever else is. */
 static bool check_complete(struct report_reader *reader)
 {
     const struct report *report = reader->report;
 
-    if (!reader->ended) {
-        report_refuse(reader, 1, "the report is cut off: its last line is not \"" REPORT_END "\"");
-        return diag_hint(reader->diag, "let the stick write it again");
-    }
     if (!(reader->seen & BIT(FACT_MACHINE)))
         return report_refuse(reader, 1, "the report has no line machine");
     if (report->hardware.cpu_count == 0)
         return report_refuse(reader, 1, "the report has no line processor");
+    if (report->hardware.iommu == HARDWARE_VTD && !report->acpi.dmar.present)
+        return report_refuse(reader, 1, "the machine has vtd, but the report no line dmar");
+    if (report->hardware.iommu == HARDWARE_AMDVI && !report->acpi.ivrs.present)
+        return report_refuse(reader, 1, "the machine has amdvi, but the report no line ivrs");
     if (report->acpi.dmar.present && report->acpi.dmar.unit_count == 0)
         return report_refuse(reader, 1, "the report has a line dmar, but no dmar-unit");
     if (report->acpi.ivrs.present && report->acpi.ivrs.unit_count == 0)
@@ -269,6 +290,11 @@ static bool check_claims(struct report_reader *reader)
     for (uint32_t i = 0; i < pci->count; i++) {
         const struct report_claim *claim = &reader->report->claims[i];
         const struct pci_function *function = &pci->functions[i];
+        if (function->header == PCI_HEADER_BRIDGE && !claim->windows) {
+            reader->line = claim->line;
+            report_refuse(reader, 1, "the bridge has no line windows");
+            return diag_hint(reader->diag, "let the stick write it again");
+        }
         if (claim->flags == function->flags && claim->group == function->group &&
             claim->alias == function->alias && claim->reset == function->reset)
             continue;
@@ -286,13 +312,11 @@ bool report_read(const char *text, size_t size, struct report *report, struct di
 
     memset(report, 0, sizeof(*report));
     if (size > REPORT_MAX_BYTES) {
-        diag_set(diag, "the file has %zu bytes, more than %zu", size, (size_t)REPORT_MAX_BYTES);
+        diag_set(diag, "this is no hardware report: it has more than %zu bytes",
+                 (size_t)REPORT_MAX_BYTES);
         return diag_at(diag, 1, 1);
     }
     if (!read_title(&reader))
         return false;
-    while (!reader.ended && next_row(&reader))
-        if (!check_row(&reader) || !read_row(&reader))
-            return false;
-    return check_complete(&reader) && check_claims(&reader);
+    return read_rows(&reader) && check_complete(&reader) && check_claims(&reader);
 }

@@ -35,7 +35,8 @@ static struct pci_function *last_function(struct report_reader *reader)
 bool report_begin(struct report_reader *reader, struct report_line *line)
 {
     const struct report_fact *fact = &report_facts[line->kind];
-    bool of_function = line->kind == FACT_CAPABILITIES || line->kind == FACT_BAR;
+    bool of_function =
+        line->kind == FACT_CAPABILITIES || line->kind == FACT_WINDOWS || line->kind == FACT_BAR;
 
     if (fact->most > 0)
         return new_record(reader, line);
@@ -56,9 +57,13 @@ bool report_begin(struct report_reader *reader, struct report_line *line)
 /* What a function's line says of groups and such is set aside: it is found out anew. */
 static void keep_function(struct report_reader *reader, const struct pci_function *function)
 {
-    reader->report->claims[reader->report->pci.count] = (struct report_claim){
-        reader->line, function->flags, function->group, function->alias, function->reset};
-    reader->seen &= ~(uint32_t)BIT(FACT_CAPABILITIES);
+    reader->report->claims[reader->report->pci.count] =
+        (struct report_claim){.line = reader->line,
+                              .flags = function->flags,
+                              .group = function->group,
+                              .alias = function->alias,
+                              .reset = function->reset};
+    reader->seen &= ~(uint32_t)(BIT(FACT_CAPABILITIES) | BIT(FACT_WINDOWS));
 }
 
 static void keep_scope(struct report_reader *reader)
@@ -104,6 +109,9 @@ void report_keep(struct report_reader *reader, const struct report_line *line)
     case FACT_FUNCTION:
         keep_function(reader, line->record);
         break;
+    case FACT_WINDOWS:
+        reader->report->claims[pci->count - 1].windows = true;
+        break;
     case FACT_BAR:
         pci->functions[pci->count - 1].bars[line->bar.number] = line->bar.bar;
         break;
@@ -111,6 +119,8 @@ void report_keep(struct report_reader *reader, const struct report_line *line)
     case FACT_PROCESSOR:
     case FACT_MEMORY:
     case FACT_OWNED:
+    case FACT_IOAPIC:
+    case FACT_LINE:
     case FACT_MCFG:
     case FACT_IVRS_SPECIAL:
     case FACT_IVRS_REGION:

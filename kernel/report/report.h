@@ -20,6 +20,7 @@ struct report_claim {
     uint32_t line;
     uint16_t flags, group, alias;
     uint8_t reset;
+    bool windows; /* it says what the bridge passes on */
 };
 
 /* Large (about 0.6 MiB): do not put it on a stack. Plain data without pointers. */

@@ -168,6 +168,11 @@ static const char *capabilities_unsound(const struct pci_function *function, con
                : NULL;
 }
 
+static const char *windows_unsound(const struct pci_function *function)
+{
+    return function->header == PCI_HEADER_BRIDGE ? NULL : "the function above it is no PCI bridge";
+}
+
 const char *report_unsound(const struct report *report, enum report_kind kind, const void *record,
                            const char **field)
 {
@@ -191,6 +196,8 @@ const char *report_unsound(const struct report *report, enum report_kind kind, c
         return function_unsound(report, record, field);
     case FACT_CAPABILITIES:
         return capabilities_unsound(record, field);
+    case FACT_WINDOWS:
+        return windows_unsound(record);
     case FACT_BAR:
         return bar_unsound(report, record, field);
     case FACT_MCFG:
@@ -201,6 +208,8 @@ const char *report_unsound(const struct report *report, enum report_kind kind, c
     case FACT_IVRS_UNIT:
     case FACT_IVRS_REGION:
         return report->acpi.ivrs.present ? NULL : "there is no line ivrs above it";
+    case FACT_IOAPIC:
+    case FACT_LINE:
     case FACT_DMAR:
     case FACT_IVRS:
     case FACT_TIED:

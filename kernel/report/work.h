@@ -23,6 +23,7 @@ struct report_reader {
     /* The line that is being read, without its end. */
     const char *row;
     uint32_t length, line;
+    bool cut; /* the text ends in it */
 };
 
 /* A line "keyword field=value ..." and the record that it is read into. */

@@ -254,6 +254,8 @@ static void write_functions(struct output *out)
         add(out, " # %s", pci_class_find(function->class_code)->words);
         end_line(out);
         write_one(out, FACT_CAPABILITIES, function);
+        if (function->header == PCI_HEADER_BRIDGE)
+            write_one(out, FACT_WINDOWS, function);
         write_bars(out, function);
     }
     write_all(out, FACT_TIED);
@@ -295,6 +297,9 @@ void report_write(const struct report *report, void (*line)(void *context, const
     write_memory(&out);
     write_section(&out, "registers that the hypervisor itself uses");
     write_all(&out, FACT_OWNED);
+    write_section(&out, "I/O APICs, and their lines that are not PCI's");
+    write_all(&out, FACT_IOAPIC);
+    write_all(&out, FACT_LINE);
     if (report->acpi.mcfg.count > 0)
         write_section(&out, "MCFG");
     write_all(&out, FACT_MCFG);

@@ -16,6 +16,7 @@
 #define CACHE_LINE        BITS(7, 0)
 #define HEADER_TYPE       BITS(22, 16)
 #define LINE              BITS(7, 0)
+#define PIN               BITS(15, 8)
 
 #define REG_CACHE_LINE 0x0c
 #define REG_CIS        0x28
@@ -74,6 +75,8 @@ static void bar_rules(struct vfunction *v, const struct pci_function *function,
 {
     for (uint32_t i = 0; i < PCI_BAR_COUNT; i++) {
         const struct pci_bar *bar = &function->bars[i];
+        if (bar->kind == PCI_BAR_IO && bases[i] == 0)
+            v->decodes_io = false;
         if (pci_bar_size(bar) == 0 || bases[i] == 0)
             continue;
         uint64_t mask = ~(pci_bar_size(bar) - 1);
@@ -176,6 +179,7 @@ void vfunction_init(struct vfunction *v, const struct pci_function *function,
     for (uint32_t i = 0; i < VFUNCTION_RULES; i++)
         v->rules[i].shown = UINT32_MAX;
     header_rules(v, function);
+    v->decodes_io = true;
     bar_rules(v, function, bases);
     if (pci_read16(access, v->address, PCI_STATUS) & PCI_STATUS_CAPS)
         cap_rules(v, access);
@@ -184,13 +188,22 @@ void vfunction_init(struct vfunction *v, const struct pci_function *function,
     vfunction_reset(v);
 }
 
+void vfunction_wire(struct vfunction *v, uint8_t pin, uint8_t line)
+{
+    v->intx = pin != 0;
+    v->first_line = line;
+    v->line = line;
+    v->rules[DWORD(REG_LINE)].fixed |= (uint32_t)field_put(PIN, pin);
+    v->rules[DWORD(PCI_COMMAND)].shown |= (uint32_t)STATUS_INTX;
+}
+
 void vfunction_reset(struct vfunction *v)
 {
     memcpy(v->bars, v->bar_first, sizeof(v->bars));
     v->command = 0;
     v->rom_on = 0;
     v->removed = false;
-    v->line = UINT8_MAX; /* unknown, no connection */
+    v->line = v->intx ? v->first_line : UINT8_MAX; /* unknown, no connection */
     v->msi = (struct vfunction_msi){0};
     v->msix_control = 0;
 }
@@ -272,7 +285,7 @@ static void write_through(const struct vfunction *v, const struct pci_access *ac
     }
 }
 
-/* INTx stays off whatever the guest says. */
+/* INTx stays off whatever the guest says, where it goes nowhere. */
 static void write_command(struct vfunction *v, const struct pci_access *access, uint32_t value,
                           uint32_t mask)
 {
@@ -280,8 +293,9 @@ static void write_command(struct vfunction *v, const struct pci_access *access, 
     uint64_t errors = value & mask & (STATUS_ERRORS | STATUS_MASTER_ERR);
     if (mask & HALF) {
         v->command = (uint16_t)(((v->command & ~mask) | (value & mask)) & own);
+        uint64_t kept = v->decodes_io ? own : own & ~PCI_COMMAND_IO;
         pci_write16(access, v->address, PCI_COMMAND,
-                    (uint16_t)((v->command & COMMAND_OWN) | PCI_COMMAND_NO_INTX));
+                    (uint16_t)((v->command & kept) | (v->intx ? 0 : PCI_COMMAND_NO_INTX)));
     }
     if (errors)
         pci_write16(access, v->address, PCI_STATUS, (uint16_t)(errors >> 16));

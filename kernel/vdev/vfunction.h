@@ -5,7 +5,10 @@
  * and MSI-X are virtual: the guest finds the BARs where the plan put them and cannot move them, and
  * what its messages say is for the caller to translate and to write into the device.
  *
- * Hidden: INTx, power states, resets, and all capabilities but PM, MSI, MSI-X, PCI Express and
+ * INTx is there when the function was wired to an input of the guest's I/O APIC; else Interrupt
+ * Disable stays set in the device, and the guest finds no pin.
+ *
+ * Hidden: power states, resets, and all capabilities but PM, MSI, MSI-X, PCI Express and
  * vendor-specific ones. Of extended configuration space the guest reads what vfunction_extended.c
  * lists. "PCI Local Bus Specification" (configuration space), "PCI Express Base Specification"
  * (capability structure).
@@ -50,6 +53,9 @@ struct vfunction {
     uint16_t flags;   /* enum pci_flags */
     uint16_t command; /* below: what the guest wrote */
     uint8_t line;
+    uint8_t first_line;    /* what it is at first, ... */
+    bool intx;             /* ... where there is INTx */
+    bool decodes_io;       /* else the device would answer at ports that are not the guest's */
     uint32_t rom_on;       /* the ROM's lowest bit, and ... */
     uint32_t rom;          /* ... the machine's address of it */
     bool removed;          /* the guest finds nobody there any more */
@@ -83,6 +89,10 @@ enum vfunction_news {
  */
 void vfunction_init(struct vfunction *v, const struct pci_function *function,
                     const uint64_t bases[PCI_BAR_COUNT], const struct pci_access *access);
+
+/* Show INTx: interrupt pin 1 .. 4 (INTA# to INTD#), and what the interrupt line register is at
+ * first. Once, after vfunction_init(). */
+void vfunction_wire(struct vfunction *v, uint8_t pin, uint8_t line);
 
 /* What the guest wrote is forgotten: its start. The device has been reset. */
 void vfunction_reset(struct vfunction *v);

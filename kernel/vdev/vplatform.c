@@ -11,7 +11,7 @@ enum { PIN_TIMER = 2, PIN_KEYBOARD = 1, PIN_CLOCK = 8, PIN_MOUSE = 12 };
 
 void vplatform_reset(struct vplatform *p, uint64_t utc, uint64_t memory)
 {
-    *p = (struct vplatform){.pci = p->pci}; /* what is on its bus stays */
+    *p = (struct vplatform){.pci = p->pci, .ioapic = p->ioapic}; /* what is connected stays */
     vuart_reset(&p->uart);
     vioapic_reset(&p->ioapic);
     vpic_reset(&p->pic);

@@ -12,6 +12,7 @@ uint64_t device_read(struct guest *guest, gpa_t at, unsigned size)
     uint64_t value;
     lock_take(&guest->devices);
     if (!passthrough_memory_read(guest, at, size, &value)) {
+        lines_look(guest);
         value = vplatform_memory_read(&guest->platform, at, size, platform_now(guest));
         platform_outputs(guest);
     }

@@ -150,4 +150,5 @@ def test_transfer(devices, count, card, sender):  # noqa: F811
 @pytest.mark.parametrize("kind", DISKS)
 def test_large_file(devices, kind):  # noqa: F811
     """Most of what the disk holds, and far more than its cache."""
+    devices.clear(kind)
     assert devices.write(kind, "large", 40) == devices.read(kind, "large")

@@ -9,6 +9,8 @@ import pytest
 import image
 from devices import AER, CONFIG, DISKS, NETWORKS, NUMBERS, ONE, SERIAL, TWO, WEB, Devices
 from machine import BOOT, Machine
+from test_inspect import inspect
+from test_refusals import said_until_end
 
 pytestmark = pytest.mark.needs("iommu")
 
@@ -132,10 +134,13 @@ def test_nothing_was_blocked(devices):
     assert len(lines) == 1, lines
 
 
-BRIDGE = ["-device", "pcie-root-port,id=above,chassis=1,slot=1,addr=5"]
-BRIDGE += ["-device", "pcie-pci-bridge,id=conventional,bus=above"]
-BRIDGE += [word for slot in (1, 2)
-           for word in ("-device", f"ich9-ahci,bus=conventional,addr={slot}")]
+E1000 = ["-device", "e1000,romfile=,bus=pcie.0,addr=5", "-device", "e1000,romfile=,bus=pcie.0,addr=9"]
+PORT = ["-device", "pcie-root-port,id=above,chassis=1,slot=1,addr=5"]
+BELOW = [word for slot in (1, 2)
+         for word in ("-device", f"ich9-ahci,bus=conventional,addr={slot}")]
+BRIDGE = [*PORT, "-device", "pcie-pci-bridge,id=conventional,bus=above", *BELOW]
+PLAIN_BRIDGE = ["-device", "i82801b11-bridge,id=conventional,addr=5", *BELOW]
+TWO_FUNCTIONS = ["-device", "ich9-ahci,addr=5.0,multifunction=on", "-device", "ich9-ahci,addr=5.1"]
 
 # For each config what else the machine has, and what is said of the config.
 REFUSED = {
@@ -149,7 +154,54 @@ REFUSED = {
         "bulkhead.conf:5:10: guest web wants 10de:1234, but there is no such PCI device\n"
         "  hint: the machine has 0 of that kind, and 6 PCI functions in all",
     ),
+    "no-messages": (
+        {"web": "00:05.0"}, E1000,
+        "bulkhead.conf:5:10: guest web wants 00:05.0, but it has neither MSI nor MSI-X\n"
+        "  hint: add the input of the I/O APIC to which its INTx is wired, such as intx=21; a Linux "
+        "on this machine tells: /proc/interrupts, lspci -v",
+    ),
+    "no-such-line": (
+        {"web": "00:05.0 intx=24"}, E1000,
+        "bulkhead.conf:5:10: guest web wants 00:05.0 with INTx 24, but no I/O APIC of the machine has "
+        "that input\n"
+        "  hint: a Linux on this machine tells which it is: /proc/interrupts, lspci -v",
+    ),
+    "console's-line": (
+        {"web": "00:05.0 intx=4"}, E1000,
+        "bulkhead.conf:5:10: guest web wants 00:05.0 with INTx 4, but that is a line of ISA, with a "
+        "timer, a serial port or their like\n"
+        "  hint: boot Linux with its I/O APIC in use (no noapic), and take the number that it has then",
+    ),
+    "line-of-two": (
+        {"web": "00:05.0 intx=21", "rt": "00:09.0 intx=21"}, E1000,
+        "bulkhead.conf:10:10: guest rt wants 00:09.0 with INTx 21, but line 5 gives that to guest web\n"
+        "  hint: devices on one line go to one guest: use another slot, or a device with MSI",
+    ),
+    "bridge": (
+        {"web": "00:1f.0"}, [],
+        "bulkhead.conf:5:10: guest web wants 00:1f.0, but it is a bridge\n"
+        "  hint: name the devices behind it; bridges stay with the hypervisor",
+    ),
+    "port": (
+        {"web": "00:05.0"}, PORT,
+        "bulkhead.conf:5:10: guest web wants 00:05.0, but it is a bridge\n"
+        "  hint: name the devices behind it; bridges stay with the hypervisor",
+    ),
+    "group-of-a-device": (
+        {"web": "00:05.0", "rt": "00:05.1"}, TWO_FUNCTIONS,
+        "bulkhead.conf:10:10: guest rt wants 00:05.1, but nothing keeps it apart from 00:05.0 of "
+        "guest web (isolation group 3)\n"
+        "  hint: they are functions of one device without access control services (ACS): give both "
+        "to one guest",
+    ),
     "shared-bridge": (
+        {"web": "ahci#2", "rt": "ahci#3"}, PLAIN_BRIDGE,
+        "bulkhead.conf:10:10: guest rt wants 01:02.0, but nothing keeps it apart from 01:01.0 of "
+        "guest web (isolation group 3)\n"
+        "  hint: bridge 00:05.0 above them has no access control services (ACS): give both to one "
+        "guest, or use another slot",
+    ),
+    "bridge-with-registers": (
         {"web": "ahci#2", "rt": "ahci#3"}, BRIDGE,
         "bulkhead.conf:5:10: guest web wants 02:01.0, but nothing keeps it apart from 01:00.0, a "
         "bridge with registers of its own (isolation group 7)\n"
@@ -158,13 +210,33 @@ REFUSED = {
 }
 
 
+def refused(files, sections, hardware):
+    """What is said, while the firmware is there to go on."""
+    config = image.write_config(files, "refused-device", *sections)
+    words = ["--iommu", "intel", "--", *hardware]
+    with Machine(config, "refused-device", arguments=words) as machine:
+        said = said_until_end(machine)
+        machine.expect(r"^BdsDxe: starting Boot\d+ \"EFI Internal Shell\"", BOOT)
+    return said
+
+
 @pytest.mark.parametrize("wanted, hardware, sentence", REFUSED.values(), ids=REFUSED)
 def test_refused(files, lab, wanted, hardware, sentence):
     lab.close()
     guests = [image.attacker(name, "none", f"device = {device}") for name, device in wanted.items()]
-    config = image.write_config(files, "refused-device", *guests)
-    words = ["--iommu", "intel", "--", *hardware]
-    with Machine(config, "refused-device", arguments=words) as machine:
-        refusal = r"^(bulkhead\| bulkhead.conf:.*\n.*)\nbulkhead\| Bulkhead does not start: halted"
-        said = machine.expect(refusal, BOOT)
-        assert said[1].replace("bulkhead| ", "") == sentence
+    assert refused(files, guests, hardware) == sentence
+
+
+def test_console_is_refused(files, lab, tmp_path):
+    """The hypervisor's own UART, on a card; the report says at which ports firmware has put it."""
+    lab.close()
+    card = ["-device", "pci-serial,addr=5"]
+    _, report = inspect(files, tmp_path, ["--iommu", "intel", "--", *card])
+    port = re.search(r"^function at=00:05\.0 .*\n.*\nbar number=0 kind=io base=(0x\w+)",
+                     report.read_text(encoding="ascii"), re.M)[1]
+    sections = [f"[machine]\nconsole = {port}\n", image.attacker("web", "none", "device = serial")]
+    assert refused(files, sections, card) == (
+        "bulkhead.conf:7:10: guest web wants 00:05.0, but the hypervisor itself uses it (serial port, "
+        "screen, timer or IOMMU)\n"
+        "  hint: choose another console with console = in [machine], or another device"
+    )

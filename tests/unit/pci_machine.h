@@ -187,6 +187,24 @@ static inline struct fake *fake_endpoint(uint32_t bus, uint32_t device, uint32_t
     return f;
 }
 
+/* What a bridge passes on, first and last unit: 4 KiB of ports, 1 MiB of memory. */
+static inline void fake_windows(struct fake *f, uint32_t io_first, uint32_t io_last,
+                                uint32_t memory_first, uint32_t memory_last)
+{
+    fake_put(f, PCI_BRIDGE_IO, 2, io_first << 4 | io_last << 12);
+    fake_put(f, PCI_BRIDGE_MEMORY, 4, memory_first << 4 | memory_last << 20);
+}
+
+/* Memory above 4 GiB, too, up to a limit in units of 1 MiB. */
+static inline void fake_prefetch(struct fake *f, uint64_t first, uint64_t last)
+{
+    fake_put(f, PCI_BRIDGE_PREFETCH, 4,
+             (uint32_t)((first & 0xfff) << 4 | 1 | (last & 0xfff) << 20 | 1 << 16));
+    fake_put(f, PCI_BRIDGE_PREFETCH_BASE_UPPER, 4, (uint32_t)(first >> 12));
+    fake_put(f, PCI_BRIDGE_PREFETCH_LIMIT_UPPER, 4, (uint32_t)(last >> 12));
+}
+
+/* It passes on all ports, all memory below 4 GiB, and all above. */
 static inline struct fake *fake_bridge(uint32_t bus, uint32_t device, uint32_t function,
                                        uint32_t secondary, uint32_t subordinate)
 {
@@ -194,6 +212,8 @@ static inline struct fake *fake_bridge(uint32_t bus, uint32_t device, uint32_t f
 
     f->space[PCI_HEADER] = PCI_HEADER_BRIDGE;
     fake_put(f, PCI_BUS_NUMBERS, 4, bus | secondary << 8 | subordinate << 16);
+    fake_windows(f, 0, 0xf, 0, 0xfff);
+    fake_prefetch(f, GIB(4) >> 20, (BIT(52) - 1) >> 20);
     return f;
 }
 

@@ -236,6 +236,40 @@ static inline const char *rules_of_mmio(const struct plan *p, const struct plan_
     return NULL;
 }
 
+static inline bool rules_overlap(const struct plan_range *range, uint64_t base, uint64_t size)
+{
+    return range->hpa.raw < base + size && base < range->hpa.raw + range->size;
+}
+
+/* What a guest must not find at a BAR, whatever firmware wrote there. */
+static inline const char *rules_of_targets(const struct plan *p, const struct plan_range *range,
+                                           const struct hardware *hardware)
+{
+    struct plan_range table;
+
+    for (uint32_t i = 0; i < hardware->range_count; i++) {
+        const struct hardware_range *there = &hardware->ranges[i];
+        if (there->kind != MEMORY_RESERVED && rules_overlap(range, there->base.raw, there->size)) {
+            return "a BAR's range is memory";
+        }
+    }
+    for (uint32_t i = 0; i < hardware->owned_count; i++) {
+        const struct hardware_owned *there = &hardware->owned[i];
+        if (!there->io && rules_overlap(range, there->base, there->size)) {
+            return "a BAR's range is the hypervisor's";
+        }
+    }
+    for (uint32_t i = 0; i < p->device_count; i++) {
+        if (plan_msix_pages(&p->devices[i], &table) &&
+            rules_overlap(range, table.hpa.raw, table.size)) {
+            return "a BAR's range shows an MSI-X table";
+        }
+    }
+    return rules_overlap(range, 0, MIB(1)) || rules_overlap(range, 0xfec00000, 0x1400000)
+               ? "a BAR's range is where a PC has other things"
+               : NULL;
+}
+
 /* Each function once, members of one group with one guest, nobody's pages with two guests. */
 static inline const char *rules_of_devices(const struct plan *p)
 {
@@ -245,6 +279,9 @@ static inline const char *rules_of_devices(const struct plan *p)
         if (i < guest->first_device || i - guest->first_device >= guest->device_count) {
             return "a function is not among its guest's";
         }
+        if (a->gsi != 0 && (a->guest_gsi < PLAN_FIRST_PIN || a->guest_gsi > PLAN_LAST_PIN)) {
+            return "a line is none of the guest's PCI lines";
+        }
         for (uint32_t j = 0; j < i; j++) {
             const struct plan_device *b = &p->devices[j];
             if (a->function.address.raw == b->function.address.raw) {
@@ -252,6 +289,13 @@ static inline const char *rules_of_devices(const struct plan *p)
             }
             if (a->function.group == b->function.group && a->guest != b->guest) {
                 return "a group serves two guests";
+            }
+            if (a->gsi != 0 && a->gsi == b->gsi && a->guest != b->guest) {
+                return "a line serves two guests";
+            }
+            if (a->gsi != 0 && b->gsi != 0 && a->guest == b->guest &&
+                (a->gsi == b->gsi) != (a->guest_gsi == b->guest_gsi)) {
+                return "two lines are one in a guest, or one is two";
             }
         }
     }
@@ -394,6 +438,9 @@ static inline const char *plan_broken_rule(const struct plan *p, const struct co
         if (broken == NULL) {
             broken = rules_of_mmio(p, &p->guests[i]);
         }
+    }
+    for (uint32_t i = 0; broken == NULL && i < p->mmio_count; i++) {
+        broken = rules_of_targets(p, &p->mmio[i], hardware);
     }
     if (broken == NULL) {
         broken = rules_of_cpus(p, hardware, config);

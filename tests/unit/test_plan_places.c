@@ -226,9 +226,9 @@ static void test_print(void **state)
         "web              01:00.0 8086:10d3 Ethernet controller, MSI-X, bus reset, group 2\n"
         "                 BAR 0: 128K at 0x90000000, for the guest at 0xc0000000, with the MSI-X "
         "table\n"
-        "                 BAR 1: 32 ports at 0xc040\n"
-        "                 BAR 2: 32 ports at 0, without an address\n"
-        "                 ROM: 64K at 0, without an address\n"
+        "                 BAR 1: 32 ports at 0xc040, not for the guest\n"
+        "                 BAR 2: 32 ports at 0, not for the guest\n"
+        "                 ROM: 64K at 0, not for the guest\n"
         "web              00:1d.0 8086:2930 USB controller (EHCI), no interrupt, no reset, group "
         "1\n"
         "                 cannot be reset: a guest that starts again finds it as it left it\n"));

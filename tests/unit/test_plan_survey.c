@@ -19,18 +19,29 @@ static void reset(void)
     fake_reset();
 }
 
-static bool owns(uint64_t base, uint64_t size)
+static bool owns_of(uint64_t base, uint64_t size, bool io)
 {
     for (uint32_t i = 0; i < hardware.owned_count; i++)
         if (hardware.owned[i].base == base && hardware.owned[i].size == size &&
-            !hardware.owned[i].io)
+            hardware.owned[i].io == io)
             return true;
     return false;
 }
 
+static bool owns(uint64_t base, uint64_t size)
+{
+    return owns_of(base, size, false);
+}
+
+static bool owns_ports(uint64_t base, uint64_t size)
+{
+    return owns_of(base, size, true);
+}
+
 static void test_registers(void **state)
 {
-    struct survey_screen screen = {0xc0000000, MIB(3)};
+    struct survey_console console = {0xc0000000, MIB(3), 0x3f8};
+    struct diag diag;
 
     (void)state;
     reset();
@@ -43,41 +54,114 @@ static void test_registers(void **state)
     acpi.dmar.units[0] = (struct dmar_unit){.base = 0xfed90000, .size = 0x1000};
     acpi.ivrs.unit_count = 1;
     acpi.ivrs.units[0] = (struct ivrs_unit){.base = 0xfeb80000};
-    assert_true(survey_registers(&acpi, &screen, &hardware));
-    assert_int_equal(hardware.owned_count, 7);
+    acpi.fadt.pm_timer = (struct acpi_register){true, ACPI_SPACE_IO, 32, 0, 0x608};
+    acpi.fadt.pm1a_control = (struct acpi_register){true, ACPI_SPACE_IO, 16, 0, 0x604};
+    acpi.fadt.reset = (struct acpi_register){true, ACPI_SPACE_MEMORY, 8, 0, 0xfed00000};
+    acpi.fadt.smi_command = 0xb2;
+    assert_true(survey_registers(&acpi, &console, &hardware, &diag));
+    assert_int_equal(hardware.owned_count, 13);
     assert_true(owns(0xfee00000, 4096) && owns(0xfec00000, 4096) && owns(0xfed00000, 4096));
     assert_true(owns(0xb0200000, MIB(2)) && owns(0xfed90000, 4096));
     assert_true(owns(0xfeb80000, IVRS_UNIT_BYTES) && owns(0xc0000000, MIB(3)));
+    assert_true(owns_ports(0x3f8, 8) && owns_ports(0, 0x100) && owns_ports(0xcf8, 8));
+    assert_true(owns_ports(0x608, 4) && owns_ports(0x604, 2) && owns_ports(0xb2, 1));
 
-    screen.size = 0;
+    console = (struct survey_console){0};
     hardware.owned_count = 0;
-    assert_true(survey_registers(&acpi, &screen, &hardware));
-    assert_int_equal(hardware.owned_count, 6);
-    hardware.owned_count = HARDWARE_MAX_OWNED - 5;
-    assert_false(survey_registers(&acpi, &screen, &hardware));
+    assert_true(survey_registers(&acpi, &console, &hardware, &diag));
+    assert_int_equal(hardware.owned_count, 11);
+    hardware.owned_count = HARDWARE_MAX_OWNED - 10;
+    assert_false(survey_registers(&acpi, &console, &hardware, &diag));
+    assert_string_equal(diag.message, "the machine has more I/O APICs and IOMMUs than can be kept "
+                                      "from guests");
 }
 
 static void test_console(void **state)
 {
+    struct config_machine config = {.console = CONSOLE_DEFAULT};
     uint32_t baud = 5;
 
     (void)state;
     reset();
-    assert_int_equal(survey_console_port(&acpi, &baud), 0x3f8);
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0x3f8);
     assert_int_equal(baud, 0);
     acpi.spcr = (struct acpi_spcr){
         .present = true,
         .base = {.present = true, .space = ACPI_SPACE_IO, .address = 0x2f8},
         .baud = 9600,
     };
-    assert_int_equal(survey_console_port(&acpi, &baud), 0x2f8);
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0x2f8);
     assert_int_equal(baud, 9600);
     acpi.spcr.base.space = ACPI_SPACE_MEMORY;
-    assert_int_equal(survey_console_port(&acpi, &baud), 0x3f8);
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0x3f8);
     assert_int_equal(baud, 0);
     acpi.spcr.base.space = ACPI_SPACE_IO;
     acpi.spcr.interface = 3;
-    assert_int_equal(survey_console_port(&acpi, &baud), 0x3f8);
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0x3f8);
+
+    /* What the config says counts. */
+    acpi.spcr.interface = 0;
+    config = (struct config_machine){CONSOLE_PORT, 0xe000, 115200, false};
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0xe000);
+    assert_int_equal(baud, 115200);
+    config.console = CONSOLE_SCREEN;
+    assert_int_equal(survey_console_port(&config, &acpi, &baud), 0);
+    assert_int_equal(baud, 0);
+}
+
+static void test_windows(void **state)
+{
+    struct pci_segment windows[ACPI_MAX_ECAMS];
+
+    (void)state;
+    reset();
+    assert_int_equal(survey_windows(&acpi.mcfg, windows), 0);
+    acpi.mcfg.count = ACPI_MAX_ECAMS;
+    acpi.mcfg.ecams[63] = (struct acpi_ecam){0xb0000000, 63, 2, 3};
+    assert_int_equal(survey_windows(&acpi.mcfg, windows), ACPI_MAX_ECAMS);
+    assert_true(windows[63].ecam.raw == 0xb0000000 && windows[63].number == 63);
+    assert_true(windows[63].first_bus == 2 && windows[63].last_bus == 3);
+}
+
+static uint32_t pins_of(uint32_t address)
+{
+    return address == 0xfec00000 ? 24 : 256;
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    reset();
+    acpi.madt.ioapic_count = 2;
+    acpi.madt.ioapics[0] = (struct acpi_ioapic){.address = 0xfec00000};
+    acpi.madt.ioapics[1] = (struct acpi_ioapic){.address = 0xfec01000, .gsi_base = 24};
+    for (uint32_t irq = 0; irq < ACPI_ISA_IRQS; irq++)
+        acpi.madt.isa[irq].gsi = irq == 0 ? 2 : irq;
+    acpi.madt.isa[9].gsi = 20;
+    acpi.madt.nmi_count = 1;
+    acpi.madt.nmis[0].gsi = 30;
+    acpi.spcr = (struct acpi_spcr){.present = true, .has_gsi = true, .gsi = 40};
+    acpi.fadt = (struct acpi_fadt){.present = true, .sci_irq = 9};
+    for (uint32_t times = 0; times < 2; times++) {
+        survey_lines(&acpi, pins_of, &hardware);
+        assert_int_equal(hardware.ioapic_count, 2);
+        assert_int_equal(hardware.ioapics[0].pins, 24);
+        assert_int_equal(hardware.ioapics[1].first_gsi, 24);
+        assert_int_equal(hardware.ioapics[1].pins, HARDWARE_MAX_PINS);
+        assert_int_equal(hardware.line_count, 19);
+        assert_int_equal(hardware.lines[0].gsi, 20);
+        assert_int_equal(hardware.lines[0].use, LINE_SCI);
+        assert_int_equal(hardware.lines[1].gsi, 30);
+        assert_int_equal(hardware.lines[1].use, LINE_NMI);
+        assert_int_equal(hardware.lines[2].gsi, 40);
+        assert_int_equal(hardware.lines[2].use, LINE_CONSOLE);
+        assert_int_equal(hardware.lines[3].gsi, 2);
+        assert_int_equal(hardware.lines[3].use, LINE_ISA);
+    }
+    acpi.fadt.present = acpi.spcr.has_gsi = false;
+    acpi.madt.nmi_count = 0;
+    survey_lines(&acpi, pins_of, &hardware);
+    assert_int_equal(hardware.line_count, ACPI_ISA_IRQS);
 }
 
 /* A region of a function behind two bridges, one of which the other way does not exist. */
@@ -148,8 +232,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registers), cmocka_unit_test(test_console),
+        cmocka_unit_test(test_windows),
+
         cmocka_unit_test(test_tied),      cmocka_unit_test(test_more_than_can_be_tied),
-        cmocka_unit_test(test_last_bus),
+        cmocka_unit_test(test_last_bus),  cmocka_unit_test(test_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,30 +8,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "kernel/report/report.h"
 #include "tests/unit/plan_devices.h"
-
-static struct report written, again;
-static char text[REPORT_MAX_BYTES], text_again[REPORT_MAX_BYTES];
-static size_t length;
-
-static void keep(void *context, const char *line)
-{
-    size_t size = strlen(line);
-
-    assert_true(size <= REPORT_MAX_LINE);
-    assert_true(length + size + 1 < sizeof(text));
-    memcpy((char *)context + length, line, size);
-    length += size;
-    ((char *)context)[length++] = '\n';
-    ((char *)context)[length] = '\0';
-}
-
-static void write_to(char *to, const struct report *report)
-{
-    length = 0;
-    report_write(report, keep, to);
-}
+#include "tests/unit/report_text.h"
 
 /* A machine with a card for each guest, one of them with MSI-X, behind ports with ACS. */
 static void make_machine(void)
@@ -48,6 +26,9 @@ static void make_machine(void)
     fake_sriov(fake_endpoint(9, 0, 0), 3, 0x10, 1);
     fake_bridge(0, 0x1e, 0, 5, 5);
     fake_endpoint(5, 3, 0);
+    fake_access.segments[fake_access.segment_count++] =
+        (struct pci_segment){.ecam = {0xa0000000}, .number = 0xfffe, .last_bus = 3};
+    fake_add_at(pci_address(0xfffe, 3, 31, 7), 0x80861234, 0x0c0330);
     wish(0, "nvme");
     wish(1, "02:00.0");
 }
@@ -64,7 +45,13 @@ static void fill(struct report *report)
     assert_true(hardware_own(&report->hardware, 0xfee00000, 4096, false));
     assert_true(hardware_own(&report->hardware, 0x3f8, 8, true));
     assert_true(hardware_tie(&report->hardware, pci_address(0, 5, 3, 0)));
+    report->hardware.ioapics[report->hardware.ioapic_count++] = (struct hardware_ioapic){24, 120};
+    report->hardware.lines[report->hardware.line_count++] = (struct hardware_line){9, LINE_SCI};
     report->pci = inventory;
+    report->acpi.dmar = (struct acpi_dmar){.present = machine.iommu == HARDWARE_VTD,
+                                           .address_width = 39,
+                                           .unit_count = machine.iommu == HARDWARE_VTD,
+                                           .units = {{.base = 0xfed90000, .size = PAGE_4K}}};
 }
 
 static void read_back(void)
@@ -181,6 +168,8 @@ static const struct bad bads[] = {
     {"processor apic=7 node=0\nprocessor apic=7 node=1", 16,
      "processor: apic: another processor has this number"},
     {"owned base=0xfff8 size=0x10 io=yes", 12, "owned: base: there are no such addresses"},
+    {"ioapic first-gsi=24 pins=241", 26, "pins = 241 is more than 0xf0"},
+    {"line gsi=4 use=usb", 16, "use must be one of its words, not \"usb\""},
     {"owned base=0x0 size=0x10 io=perhaps", 29, "io must be yes or no, not \"perhaps\""},
     {"mcfg base=0x1000 segment=0 first-bus=9 last-bus=8", 49,
      "mcfg: last-bus: it lies before the first"},
@@ -224,6 +213,9 @@ static const struct bad bads[] = {
     {FUNCTION("00:01.0", "") "capabilities msix=0xb0", 19,
      "capabilities: msix: MSI-X and its vectors go together"},
     {FUNCTION("00:01.0", "") "capabilities\ncapabilities", 1, "a second line capabilities"},
+    {"windows", 1, "windows: there is no function above it"},
+    {FUNCTION("00:01.0", "") "windows io=0x1000 io-size=0x1000", 1,
+     "windows: the function above it is no PCI bridge"},
     {"tied at=0", 9, "at must be an address such as 00:1f.2, not \"0\""},
     {"Processor apic=0 node=0", 1, "\"Processor\" begins no line of a report"},
     {"processor apic=0 n\xc3\xb6"
@@ -288,6 +280,12 @@ static void test_broken_as_a_whole(void **state)
           "the report is cut off: its last line is not \"end\"");
     whole(TITLE "end\n", 2, 1, "the report has no line machine");
     whole(TITLE MACHINE "end\n", 3, 1, "the report has no line processor");
+    whole(TITLE "machine physical-bits=40 smt-shift=0 iommu=vtd console=0x3f8\n"
+                "processor apic=0 node=0\nend\n",
+          4, 1, "the machine has vtd, but the report no line dmar");
+    whole(TITLE "machine physical-bits=40 smt-shift=0 iommu=amdvi console=0x3f8\n"
+                "processor apic=0 node=0\nend\n",
+          4, 1, "the machine has amdvi, but the report no line ivrs");
     whole(TITLE MACHINE "processor apic=0 node=0\ndmar address-width=39\nend\n", 5, 1,
           "the report has a line dmar, but no dmar-unit");
     whole(TITLE MACHINE "processor apic=0 node=0\n" FUNCTION("00:01.0", ",") "end\n", 4, 122,
@@ -296,6 +294,10 @@ static void test_broken_as_a_whole(void **state)
           "processor apic=0 node=0\nfunction at=00:01.0 vendor=0x8086 device=0x1 "
           "class=0x20000 header=0 port=conventional group=0 alias=0x8 reset=flr flags=none\nend\n",
           4, 1, "group, alias, reset or flags do not follow from the other lines");
+    whole(TITLE MACHINE
+          "processor apic=0 node=0\nfunction at=00:01.0 vendor=0x8086 device=0x1 class=0x60400 "
+          "header=1 port=conventional group=0 alias=0x8 reset=none flags=bridge-bad\nend\n",
+          4, 1, "the bridge has no line windows");
     whole(TITLE FUNCTION("00:01.0", ""), 2, 1, "function: the line machine must come before it");
     memset(long_line + strlen(TITLE), '#', 600);
     whole(long_line, 2, 512, "the line has more than 511 bytes");
@@ -377,8 +379,14 @@ static void test_every_truncation(void **state)
     make_machine();
     fill(&written);
     write_to(text, &written);
-    for (size_t cut = 0; cut + 4 < length; cut++)
+    for (size_t cut = 0; cut + 4 < length; cut++) {
         assert_false(report_read(text, cut, &again, &diag));
+        if (cut >= strlen(TITLE))
+            assert_string_equal(diag.message,
+                                "the report is cut off: its last line is not \"end\"");
+    }
+    /* Without the last line's end it is whole. */
+    assert_true(report_read(text, length - 1, &again, &diag));
 }
 
 int main(void)

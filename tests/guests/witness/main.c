@@ -12,7 +12,8 @@ static int usage(void)
 {
     fprintf(stderr, "usage: witness exits idle|busy SECONDS\n"
                     "       witness watch MIB PERIOD_US TSC_KHZ   (until a line is typed)\n"
-                    "       witness threads ROUNDS\n");
+                    "       witness threads ROUNDS\n"
+                    "       witness run COMMAND...\n");
     return 2;
 }
 
@@ -24,5 +25,7 @@ int main(int argc, char **argv)
         return witness_watch(argv[2], argv[3], argv[4]);
     if (argc == 3 && strcmp(argv[1], "threads") == 0)
         return witness_threads(argv[2]);
+    if (argc > 2 && strcmp(argv[1], "run") == 0)
+        return witness_run(argv + 2);
     return usage();
 }
