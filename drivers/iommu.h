@@ -52,6 +52,9 @@ struct iommu_machine {
 
 enum iommu_result {
     IOMMU_UNUSED, /* the machine has none, or none that can be used: the diagnosis says why */
+    /* All DMA is blocked, but interrupts are not: nobody can be given a device. Why, the diagnosis
+     * says. To the functions below it is as if there was no IOMMU. */
+    IOMMU_BLOCKING,
     IOMMU_ON,     /* everything is blocked */
     IOMMU_BROKEN, /* a unit that was to be turned on does not obey: the machine is not safe */
 };

@@ -67,6 +67,9 @@ bool isolate_start(const struct acpi_host *acpi, struct diag *diag)
     case IOMMU_UNUSED:
         log_line("IOMMU: none in use: %s", diag->message);
         return true;
+    case IOMMU_BLOCKING:
+        log_line("IOMMU: DMA blocked, but no devices for guests: %s", diag->message);
+        return true;
     case IOMMU_ON:
         log_line("IOMMU: %s: DMA blocked, interrupts remapped", iommu_name());
         return true;

@@ -125,7 +125,7 @@ static struct table build_dsdt(struct builder *builder, const struct acpi_guest_
 {
     struct table dsdt;
     size_t size;
-    const uint8_t *compiled = guest_dsdt(&size);
+    const uint8_t *compiled = guest_dsdt(params->pci_express, &size);
     size_t more = guest_prt_size(params->routes, params->route_count);
     uint8_t *bytes = open_table(builder, size + more, &dsdt);
 
@@ -211,17 +211,32 @@ static struct table build_madt(struct builder *builder, uint32_t vcpu_count)
     return madt;
 }
 
+/* One entry: bus 0 of segment 0, and so all numbers but the base are zero. */
+static struct table build_mcfg(struct builder *builder)
+{
+    struct table mcfg;
+    uint8_t *bytes = open_table(builder, MCFG_ENTRIES + MCFG_ENTRY_SIZE, &mcfg);
+
+    if (bytes)
+        put(bytes, MCFG_ENTRIES, 8, GUEST_ECAM_BASE);
+    close_table(builder, mcfg, "MCFG", 1);
+    return mcfg;
+}
+
+/* What the root lists. */
+struct tables {
+    uint32_t count;
+    struct table all[3];
+};
+
 /* The list of tables: an XSDT with addresses of 8 bytes, or of 4 bytes the RSDT for who is old. */
-static struct table build_root(struct builder *builder, size_t width, struct table fadt,
-                               struct table madt)
+static struct table build_root(struct builder *builder, size_t width, const struct tables *tables)
 {
     struct table root;
-    uint8_t *bytes = open_table(builder, HEADER_SIZE + 2 * width, &root);
+    uint8_t *bytes = open_table(builder, HEADER_SIZE + tables->count * width, &root);
 
-    if (bytes) {
-        put(bytes, HEADER_SIZE, width, address_of(builder, fadt));
-        put(bytes, HEADER_SIZE + width, width, address_of(builder, madt));
-    }
+    for (uint32_t i = 0; bytes && i < tables->count; i++)
+        put(bytes, HEADER_SIZE + i * width, width, address_of(builder, tables->all[i]));
     close_table(builder, root, width == 8 ? "XSDT" : "RSDT", 1);
     return root;
 }
@@ -253,7 +268,8 @@ bool acpi_guest_build(const struct acpi_guest_params *params, void *buffer, size
                       size_t *used)
 {
     struct builder builder = {.bytes = buffer, .base = params->base.raw};
-    struct table fadt, madt, rsdt, xsdt;
+    struct tables tables = {.count = 2};
+    struct table rsdt, xsdt;
 
     *used = 0;
     if (!is_possible(params))
@@ -262,10 +278,12 @@ bool acpi_guest_build(const struct acpi_guest_params *params, void *buffer, size
     if (size < builder.size)
         builder.size = size;
     take(&builder, RSDP_SIZE);
-    fadt = build_fadt(&builder, build_dsdt(&builder, params));
-    madt = build_madt(&builder, params->vcpu_count);
-    rsdt = build_root(&builder, 4, fadt, madt);
-    xsdt = build_root(&builder, 8, fadt, madt);
+    tables.all[0] = build_fadt(&builder, build_dsdt(&builder, params));
+    tables.all[1] = build_madt(&builder, params->vcpu_count);
+    if (params->pci_express)
+        tables.all[tables.count++] = build_mcfg(&builder);
+    rsdt = build_root(&builder, 4, &tables);
+    xsdt = build_root(&builder, 8, &tables);
     if (builder.full)
         return false;
     fill_rsdp(&builder, rsdt, xsdt);

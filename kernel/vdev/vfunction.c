@@ -183,6 +183,8 @@ void vfunction_init(struct vfunction *v, const struct pci_function *function,
     bar_rules(v, function, bases);
     if (pci_read16(access, v->address, PCI_STATUS) & PCI_STATUS_CAPS)
         cap_rules(v, access);
+    if (v->caps.pcie != 0)
+        vfunction_extended_init(&v->extended, v->address, access);
     vfunction_reset(v);
 }
 
@@ -239,21 +241,30 @@ static uint32_t virtual_part(const struct vfunction *v, enum vfunction_kind kind
     return 0;
 }
 
-uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,
-                        unsigned size)
+/* A doubleword of the first 256 bytes. */
+static uint32_t read_plain(const struct vfunction *v, const struct pci_access *access,
+                           uint32_t from)
 {
-    uint32_t from = reg & ~3u;
-    const struct vfunction_rule *rule = &v->rules[DWORD(reg) % VFUNCTION_RULES];
+    const struct vfunction_rule *rule = &v->rules[DWORD(from) % VFUNCTION_RULES];
     enum vfunction_kind kind = (enum vfunction_kind)rule->kind;
     uint32_t value = rule->fixed | virtual_part(v, kind, from);
-    if (v->removed)
-        return size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
     if (rule->shown != 0)
         value |= pci_read32(access, v->address, from) & rule->shown;
     if (kind == VFUNCTION_MSI)
         value = vfunction_msi_read(v, from, value);
     if (kind == VFUNCTION_MSIX)
         value = vfunction_msix_read(v, value);
+    return value;
+}
+
+uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,
+                        unsigned size)
+{
+    uint32_t from = reg & ~3u, value = UINT32_MAX;
+    if (!v->removed && from < PCI_CONFIG_SIZE)
+        value = read_plain(v, access, from);
+    else if (!v->removed && from < PCI_EXTENDED_SIZE && v->caps.pcie != 0)
+        value = vfunction_extended_read(&v->extended, v->address, access, from);
     value >>= 8 * (reg - from);
     return size == 4 ? value : value & ((UINT32_C(1) << 8 * size) - 1);
 }
@@ -308,7 +319,7 @@ enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access
     uint32_t to = reg & ~3u, shift = 8 * (reg - to);
     uint32_t mask = (size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1) << shift;
     value <<= shift;
-    if (v->removed)
+    if (v->removed || to >= PCI_CONFIG_SIZE)
         return VFUNCTION_NOTHING;
     switch ((enum vfunction_kind)v->rules[DWORD(to) % VFUNCTION_RULES].kind) {
     case VFUNCTION_PLAIN:

@@ -9,13 +9,15 @@
  * Disable stays set in the device, and the guest finds no pin.
  *
  * Hidden: power states, resets, and all capabilities but PM, MSI, MSI-X, PCI Express and
- * vendor-specific ones. "PCI Local Bus Specification" (configuration space), "PCI Express Base
- * Specification" (capability structure).
+ * vendor-specific ones. Of extended configuration space the guest reads what vfunction_extended.c
+ * lists. "PCI Local Bus Specification" (configuration space), "PCI Express Base Specification"
+ * (capability structure).
  */
 #ifndef BULKHEAD_KERNEL_VDEV_VFUNCTION_H
 #define BULKHEAD_KERNEL_VDEV_VFUNCTION_H
 
 #include "kernel/pci/inventory.h"
+#include "kernel/vdev/vfunction_extended.h"
 
 #define VFUNCTION_RULES (PCI_CONFIG_SIZE / 4)
 
@@ -64,6 +66,7 @@ struct vfunction {
     uint32_t bar_first[PCI_BAR_COUNT]; /* the plan's addresses */
     uint32_t bars[PCI_BAR_COUNT];
     struct vfunction_rule rules[VFUNCTION_RULES];
+    struct vfunction_extended extended;
 };
 
 /* A message as the guest wants it: what it wrote into MSI or an entry of the MSI-X table. */
@@ -98,7 +101,8 @@ void vfunction_reset(struct vfunction *v);
  * all registers read all ones. */
 void vfunction_remove(struct vfunction *v, const struct pci_access *access);
 
-/* 1, 2 or 4 bytes at `reg`, below 0x100, as the guest chose them; not across a doubleword. */
+/* 1, 2 or 4 bytes at `reg`, below 0x1000, as the guest chose them; not across a doubleword. From
+ * 0x100 on a function without PCI Express reads all ones. */
 uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,
                         unsigned size);
 enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access *access,

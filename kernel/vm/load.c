@@ -78,6 +78,7 @@ static void load_acpi(const struct guest *guest, const struct image *image)
         .route_count = interrupt_routes(guest, routes),
         .base = gpa(GUEST_RSDP_START),
         .vcpu_count = guest->vcpu_count,
+        .pci_express = guest->passthrough.count > 0,
         .high_start = PLAN_HOLE_END + (memory > PLAN_HOLE_START ? memory - PLAN_HOLE_START : 0),
         .high_end = BIT(rights.phys_bits),
     };

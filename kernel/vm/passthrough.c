@@ -246,10 +246,11 @@ static void msix_update(struct guest *guest, const struct passthrough *p, uint32
     table_write(p, n, open);
 }
 
-void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news news)
+void passthrough_news(struct guest *guest)
 {
-    const struct passthrough *p = &guest->passthrough.devices[index];
-    switch (news) {
+    struct vpci *pci = &guest->platform.pci;
+    const struct passthrough *p = &guest->passthrough.devices[pci->changed];
+    switch (pci->news) {
     case VFUNCTION_NOTHING:
         break;
     case VFUNCTION_NEW_MSI:
@@ -259,6 +260,7 @@ void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news n
         vfunction_msix_program(p->config, pci_machine());
         break;
     }
+    pci->news = VFUNCTION_NOTHING;
 }
 
 /* ---- ports ---- */

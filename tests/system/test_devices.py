@@ -7,7 +7,7 @@ import re
 import pytest
 
 import image
-from devices import CONFIG, DISKS, NETWORKS, NUMBERS, ONE, TWO, WEB, Devices
+from devices import AER, CONFIG, DISKS, NETWORKS, NUMBERS, ONE, SERIAL, TWO, WEB, Devices
 from machine import BOOT, Machine
 from test_inspect import inspect
 from test_refusals import said_until_end
@@ -41,6 +41,31 @@ def test_guest_sees_what_the_plan_says(devices, name):
     planned = devices.planned(name)
     assert len(planned) == len(CONFIG[name])
     assert devices.seen(NUMBERS[name]) == planned
+
+
+# The ids of extended capabilities that QEMU's devices have and their guests see. The network cards'
+# serial numbers follow from their addresses, 52:54:00:12:34:56 and up.
+EXTENDED = {"8086:10d3": [AER, SERIAL]}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_extended_configuration_space(devices, name):
+    """All 4 KiB of each function with PCI Express, by way of MCFG, and its list of capabilities. What
+    is written there is lost."""
+    number = NUMBERS[name]
+    said = devices.shell(number, "dmesg | grep -c 'MMCONFIG at .*0xfe000000-0xfe0fffff.* reserved'")
+    assert int(said) >= 1
+    found = devices.extended(number)
+    assert len(found) == len(CONFIG[name])
+    for ids, capabilities in found:
+        expected = EXTENDED.get(ids, [])
+        assert capabilities is None or [capability[0] for capability in capabilities] == expected
+    (serial,) = [value for ids, capabilities in found if ids == "8086:10d3"
+                 for kind, value in capabilities if kind == SERIAL]
+    assert serial >> 40 == 0x525400
+    devices.shell(number, "cd /sys/bus/pci/devices; for d in *; do printf '\\377\\377\\377\\377' | "
+                          "dd of=$d/config bs=4 seek=66 conv=notrunc 2>/dev/null; done; cd /")
+    assert devices.extended(number) == found
 
 
 def test_resets_of_all_kinds(devices):

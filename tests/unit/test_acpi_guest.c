@@ -169,14 +169,45 @@ static void test_devices_agree(void **state)
 
 static void test_dsdt_is_whole(void **state)
 {
-    size_t size;
-    const uint8_t *dsdt = guest_dsdt(&size);
+    (void)state;
+    for (int pci = 0; pci < 2; pci++) {
+        size_t size;
+        const uint8_t *dsdt = guest_dsdt(pci != 0, &size);
+
+        assert_in_range(size, HEADER_SIZE, 4096);
+        assert_memory_equal(dsdt, "DSDT", 4);
+        assert_int_equal((size_t)dsdt[4] | (size_t)dsdt[5] << 8, size);
+        assert_int_equal(acpi_sum(dsdt, size), 0);
+    }
+}
+
+/* MCFG is there for guests with PCI functions, and has bus 0 alone. */
+static void test_configuration_space(void **state)
+{
+    struct acpi_guest_params params = {.base = gpa(BASE), .vcpu_count = 64, .pci_express = true};
+    struct image *m;
+    struct diag diag;
+    size_t used;
 
     (void)state;
-    assert_in_range(size, HEADER_SIZE, 4096);
-    assert_memory_equal(dsdt, "DSDT", 4);
-    assert_int_equal((size_t)dsdt[4] | (size_t)dsdt[5] << 8, size);
-    assert_int_equal(acpi_sum(dsdt, size), 0);
+    build(1, &m);
+    assert_int_equal(host.mcfg.count, 0);
+    image_free(m);
+
+    m = image_new();
+    uint8_t *bytes = image_add(m, BASE, ROOM);
+    assert_true(acpi_guest_build(&params, bytes, ROOM, &used));
+    assert_in_range(used, 1, 2048);
+    m->pieces[0].size = used;
+    assert_true(image_parse(m, BASE, &host, &diag));
+    assert_int_equal(host.warning_count, 0);
+    assert_int_equal(host.mcfg.count, 1);
+    assert_int_equal(host.mcfg.ecams[0].base, GUEST_ECAM_BASE);
+    assert_int_equal(host.mcfg.ecams[0].segment, 0);
+    assert_int_equal(host.mcfg.ecams[0].first_bus, 0);
+    assert_int_equal(host.mcfg.ecams[0].last_bus, GUEST_ECAM_SIZE / MIB(1) - 1);
+    assert_int_equal(host.madt.cpu_count, 64);
+    image_free(m);
 }
 
 /* As the ASL compiler writes it:
@@ -197,7 +228,7 @@ static void test_interrupt_routes(void **state)
     size_t used, compiled;
 
     (void)state;
-    guest_dsdt(&compiled);
+    guest_dsdt(false, &compiled);
     assert_true(acpi_guest_build(&params, bytes, ROOM, &used));
     m->pieces[0].size = used;
     assert_true(image_parse(m, BASE, &host, &diag));
@@ -353,7 +384,7 @@ int main(void)
         cmocka_unit_test(test_same_bytes_each_time), cmocka_unit_test(test_any_buffer),
         cmocka_unit_test(test_too_small_a_buffer),   cmocka_unit_test(test_2_kib_are_enough_for_64),
         cmocka_unit_test(test_high_window),          cmocka_unit_test(test_impossible_parameters),
-        cmocka_unit_test(test_reset_code),
+        cmocka_unit_test(test_reset_code),           cmocka_unit_test(test_configuration_space),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
