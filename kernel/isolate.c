@@ -57,6 +57,9 @@ void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pc
     if (!survey_devices(acpi, pci, hardware))
         log_line("ACPI: firmware shares memory with more than %u devices: none is given away",
                  HARDWARE_MAX_TIED);
+    if (!survey_sources(acpi, pci, hardware))
+        log_line("ACPI: I/O APICs and HPETs have more than %u source ids: no device is given away",
+                 HARDWARE_MAX_SPECIALS);
 }
 
 bool isolate_start(const struct acpi_host *acpi, struct diag *diag)

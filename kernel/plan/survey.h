@@ -34,6 +34,13 @@ bool survey_devices(const struct acpi_host *acpi, const struct pci_inventory *pc
                     struct hardware *hardware);
 
 /*
+ * Note the source ids of I/O APICs and HPETs. Kernel, and tools from what a report says of the
+ * machine. False: as above.
+ */
+bool survey_sources(const struct acpi_host *acpi, const struct pci_inventory *pci,
+                    struct hardware *hardware);
+
+/*
  * The port of the console's UART when the config names none: the SPCR's 16550, else COM1. *baud is
  * what firmware says of its rate, 0 for nothing.
  */

@@ -112,33 +112,39 @@ BRIDGE += ["-device", "pcie-pci-bridge,id=conventional,bus=above"]
 BRIDGE += [word for slot in (1, 2)
            for word in ("-device", f"ich9-ahci,bus=conventional,addr={slot}")]
 
-# For each config what else the machine has, and what is said of the config.
+# For each config the IOMMU, what else the machine has, and what is said of the config.
 REFUSED = {
     "twice": (
-        {"web": "8086:2922", "rt": "00:1f.2"}, [],
+        {"web": "8086:2922", "rt": "00:1f.2"}, "intel", [],
         "bulkhead.conf:10:10: guest rt wants 00:1f.2, but line 5 gives it to guest web already\n"
         "  hint: remove one of the two lines, or name another device in it",
     ),
     "no-such-device": (
-        {"web": "10de:1234"}, [],
+        {"web": "10de:1234"}, "intel", [],
         "bulkhead.conf:5:10: guest web wants 10de:1234, but there is no such PCI device\n"
         "  hint: the machine has 0 of that kind, and 6 PCI functions in all",
     ),
     "shared-bridge": (
-        {"web": "ahci#2", "rt": "ahci#3"}, BRIDGE,
+        {"web": "ahci#2", "rt": "ahci#3"}, "intel", BRIDGE,
         "bulkhead.conf:5:10: guest web wants 02:01.0, but nothing keeps it apart from 01:00.0, a "
         "bridge with registers of its own (isolation group 7)\n"
         "  hint: use another slot, or another device",
     ),
+    "slot-of-the-io-apic": (
+        {"web": "1234:11e8"}, "amd", ["-device", "edu,addr=0x14"],
+        "bulkhead.conf:5:10: guest web wants 00:14.0, but an I/O APIC or HPET has the same source "
+        "id, 00:14.0\n"
+        "  hint: use another slot, or another device: the IOMMU could not tell the two apart",
+    ),
 }
 
 
-@pytest.mark.parametrize("wanted, hardware, sentence", REFUSED.values(), ids=REFUSED)
-def test_refused(files, lab, wanted, hardware, sentence):
+@pytest.mark.parametrize("wanted, iommu, hardware, sentence", REFUSED.values(), ids=REFUSED)
+def test_refused(files, lab, wanted, iommu, hardware, sentence):
     lab.close()
     guests = [image.attacker(name, "none", f"device = {device}") for name, device in wanted.items()]
     config = image.write_config(files, "refused-device", *guests)
-    words = ["--iommu", "intel", "--", *hardware]
+    words = ["--iommu", iommu, "--", *hardware]
     with Machine(config, "refused-device", arguments=words) as machine:
         refusal = r"^(bulkhead\| bulkhead.conf:.*\n.*)\nbulkhead\| Bulkhead does not start: halted"
         said = machine.expect(refusal, BOOT)
