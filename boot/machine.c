@@ -257,6 +257,8 @@ static bool look_at_devices(struct machine *machine, const struct config *config
             return false;
         if (!survey_devices(facts->acpi, &machine->pci, hardware))
             console_text(SURVEY_TOO_MANY_TIED "\n", HARDWARE_MAX_TIED);
+        if (!survey_sources(facts->acpi, &machine->pci, hardware))
+            console_text(SURVEY_TOO_MANY_SPECIALS "\n", HARDWARE_MAX_SPECIALS);
         last_bus = pci_last_bus(&machine->pci);
     }
     struct iommu_demand demand =

@@ -61,7 +61,7 @@ static const struct iommu_client *twin_of(struct iommu_source source)
     return NULL;
 }
 
-struct iommu_client *iommu_prepare(struct iommu_source source, uint32_t irqs, struct diag *diag)
+static struct iommu_client *prepare(struct iommu_source source, uint32_t irqs, struct diag *diag)
 {
     if (!ops || irqs > IOMMU_MAX_IRQS) {
         diag_set(diag, ops ? "a device has more interrupts than an IOMMU has entries for it"
@@ -76,6 +76,18 @@ struct iommu_client *iommu_prepare(struct iommu_source source, uint32_t irqs, st
     client->next = clients;
     clients = client;
     return client;
+}
+
+struct iommu_client *iommu_prepare(struct iommu_source source, uint32_t irqs, struct diag *diag)
+{
+    struct remapping_place place;
+    uint32_t next = 0;
+    while (ops && remapping_next_special(&remapping, &next, &place))
+        if (place.segment == source.segment && place.source_id == source.id) {
+            diag_set(diag, "an I/O APIC or HPET has the source id %x of a device", source.id);
+            return NULL;
+        }
+    return prepare(source, irqs, diag);
 }
 
 static uint64_t *table_at(void *context, hpa_t table)
@@ -163,7 +175,7 @@ struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag)
         diag_set(diag, "no IOMMU serves I/O APIC %u", id);
         return NULL;
     }
-    return iommu_prepare((struct iommu_source){place.segment, place.source_id}, lines, diag);
+    return prepare((struct iommu_source){place.segment, place.source_id}, lines, diag);
 }
 
 bool iommu_poll(struct iommu_fault *fault)

@@ -74,7 +74,8 @@ const char *iommu_name(void);
 /*
  * Make a source known, with `irqs` entries (0..IOMMU_MAX_IRQS), none of them valid. It stays
  * blocked. Sources of several functions may be one (aliases): then their clients must have the same
- * domains at the same times. NULL and a diagnosis when no unit can serve it.
+ * domains at the same times. NULL and a diagnosis when no unit can serve it, or when it is the
+ * source of an I/O APIC or HPET as well.
  */
 struct iommu_client *iommu_prepare(struct iommu_source source, uint32_t irqs, struct diag *diag);
 

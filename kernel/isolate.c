@@ -57,6 +57,8 @@ void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pc
     hardware->iommu_bytes = iommu_bytes(acpi, &demand);
     if (!survey_devices(acpi, pci, hardware))
         log_line(SURVEY_TOO_MANY_TIED, HARDWARE_MAX_TIED);
+    if (!survey_sources(acpi, pci, hardware))
+        log_line(SURVEY_TOO_MANY_SPECIALS, HARDWARE_MAX_SPECIALS);
 }
 
 bool isolate_start(const struct acpi_host *acpi, struct diag *diag)

@@ -103,24 +103,49 @@ static bool dmar_function(const struct remapping *remapping, struct remapping_fu
     return settle(named.found ? &named : &other, place);
 }
 
+/* The unit that a scope belongs to. False: it is a region's. */
+static bool unit_of(const struct acpi_dmar *dmar, uint32_t scope, uint32_t *unit)
+{
+    for (*unit = 0; *unit < dmar->unit_count; ++*unit) {
+        if (scope - dmar->units[*unit].first_scope < dmar->units[*unit].scope_count)
+            return true;
+    }
+    return false;
+}
+
+/* Scope number *next of an I/O APIC or HPET, and go on. False: no more. */
+static bool dmar_next_special(const struct remapping *remapping, uint32_t *next,
+                              const struct dmar_scope **scope, struct remapping_place *place)
+{
+    const struct acpi_dmar *dmar = &remapping->host->dmar;
+
+    while (*next < dmar->scope_count) {
+        uint32_t index = (*next)++, unit;
+        struct remapping_function end;
+
+        *scope = &dmar->scopes[index];
+        if (((*scope)->type != DMAR_SCOPE_IOAPIC && (*scope)->type != DMAR_SCOPE_HPET) ||
+            !unit_of(dmar, index, &unit) ||
+            !follow(&remapping->pci, dmar->units[unit].segment, *scope, &end))
+            continue;
+        *place = (struct remapping_place){
+            .unit = unit, .segment = dmar->units[unit].segment, .source_id = id_of(end)};
+        return true;
+    }
+    return false;
+}
+
 static bool dmar_special(const struct remapping *remapping, enum dmar_scope_type type, uint8_t id,
                          struct remapping_place *place)
 {
-    const struct acpi_dmar *dmar = &remapping->host->dmar;
     struct claim named = {0};
+    struct remapping_place here;
+    const struct dmar_scope *scope;
+    uint32_t next = 0;
 
-    for (uint32_t i = 0; i < dmar->unit_count; i++) {
-        const struct dmar_unit *unit = &dmar->units[i];
-
-        for (uint32_t j = 0; j < unit->scope_count; j++) {
-            const struct dmar_scope *scope = &dmar->scopes[unit->first_scope + j];
-            struct remapping_function end;
-
-            if (scope->type == type && scope->enumeration_id == id &&
-                follow(&remapping->pci, unit->segment, scope, &end))
-                claim(&named, &(struct remapping_place){
-                                  .unit = i, .segment = unit->segment, .source_id = id_of(end)});
-        }
+    while (dmar_next_special(remapping, &next, &scope, &here)) {
+        if (scope->type == type && scope->enumeration_id == id)
+            claim(&named, &here);
     }
     return settle(&named, place);
 }
@@ -152,6 +177,15 @@ static bool ivrs_function(const struct remapping *remapping, struct remapping_fu
     return settle(named.found ? &named : &other, place);
 }
 
+static struct remapping_place special_place(const struct acpi_ivrs *ivrs,
+                                            const struct ivrs_special *special)
+{
+    return (struct remapping_place){.unit = special->unit,
+                                    .segment = ivrs->units[special->unit].segment,
+                                    .source_id = special->device_id,
+                                    .dte = special->dte};
+}
+
 static bool ivrs_special(const struct remapping *remapping, enum ivrs_special_kind kind,
                          uint8_t handle, struct remapping_place *place)
 {
@@ -160,12 +194,10 @@ static bool ivrs_special(const struct remapping *remapping, enum ivrs_special_ki
 
     for (uint32_t i = 0; i < ivrs->special_count; i++) {
         const struct ivrs_special *special = &ivrs->specials[i];
+        struct remapping_place here = special_place(ivrs, special);
 
         if (special->kind == kind && special->handle == handle)
-            claim(&named, &(struct remapping_place){.unit = special->unit,
-                                                    .segment = ivrs->units[special->unit].segment,
-                                                    .source_id = special->device_id,
-                                                    .dte = special->dte});
+            claim(&named, &here);
     }
     return settle(&named, place);
 }
@@ -192,6 +224,20 @@ bool remapping_of_hpet(const struct remapping *remapping, uint8_t number,
     return remapping->host->dmar.present
                ? dmar_special(remapping, DMAR_SCOPE_HPET, number, place)
                : ivrs_special(remapping, IVRS_SPECIAL_HPET, number, place);
+}
+
+bool remapping_next_special(const struct remapping *remapping, uint32_t *next,
+                            struct remapping_place *place)
+{
+    const struct acpi_ivrs *ivrs = &remapping->host->ivrs;
+    const struct dmar_scope *scope;
+
+    if (remapping->host->dmar.present)
+        return dmar_next_special(remapping, next, &scope, place);
+    if (*next >= ivrs->special_count)
+        return false;
+    *place = special_place(ivrs, &ivrs->specials[(*next)++]);
+    return true;
 }
 
 static struct remapping_region dmar_region(const struct dmar_region *region)

@@ -70,6 +70,14 @@ bool remapping_of_hpet(const struct remapping *remapping, uint8_t number,
                        struct remapping_place *place);
 
 /*
+ * Go through all that interrupts under a source id without being a PCI function: each I/O APIC and
+ * HPET that the tables name, whether or not the machine has it. *next is 0 at first and belongs to
+ * this function. False: no more.
+ */
+bool remapping_next_special(const struct remapping *remapping, uint32_t *next,
+                            struct remapping_place *place);
+
+/*
  * Go through the reserved regions of a function: *next is 0 at first and belongs to this function.
  * False: no more.
  */

@@ -161,6 +161,32 @@ static bool check_bars(const struct candidate *at)
 
 /* ---- what a line selects ---- */
 
+/*
+ * Does it send under an id that an I/O APIC or HPET has? The IOMMU could not tell the two apart:
+ * the guest would raise the hypervisor's interrupts, and AMD's tables would be one.
+ */
+static bool check_sources(const struct candidate *at, const struct plan_device *device)
+{
+    const struct hardware *hardware = at->work->hardware;
+    uint32_t segment = pci_segment_of(at->function->address);
+    char why[80], name[PCI_TEXT];
+
+    for (uint32_t i = 0; i < device->requester_count; i++) {
+        pci_address_t source = {segment << 16 | device->requesters[i]};
+        for (uint32_t n = 0; n < hardware->special_count && n < HARDWARE_MAX_SPECIALS; n++) {
+            if (hardware->specials[n].raw != source.raw) {
+                continue;
+            }
+            pci_address_text(source, name);
+            fmt_print(why, sizeof(why), "an I/O APIC or HPET has the same source id, %s", name);
+            return refuse(at, why,
+                          "use another slot, or another device: the IOMMU could not tell the two "
+                          "apart");
+        }
+    }
+    return true;
+}
+
 static bool add(const struct candidate *at)
 {
     struct plan *plan = at->work->plan;
@@ -180,6 +206,9 @@ static bool add(const struct candidate *at)
     device->requester_count = (uint8_t)pci_requesters(at->work->pci, at->index, device->requesters);
     if (at->function->parent != PCI_NONE) {
         device->bridge = at->work->pci->functions[at->function->parent].address;
+    }
+    if (!check_sources(at, device)) {
+        return false;
     }
     plan->guests[at->guest].device_count++;
     plan->device_count++;

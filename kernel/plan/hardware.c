@@ -163,6 +163,20 @@ bool hardware_tie(struct hardware *hardware, pci_address_t at)
     return true;
 }
 
+bool hardware_special(struct hardware *hardware, pci_address_t source)
+{
+    for (uint32_t i = 0; i < hardware->special_count; i++) {
+        if (hardware->specials[i].raw == source.raw) {
+            return true;
+        }
+    }
+    if (hardware->special_count == HARDWARE_MAX_SPECIALS) {
+        return false;
+    }
+    hardware->specials[hardware->special_count++] = source;
+    return true;
+}
+
 bool hardware_own(struct hardware *hardware, uint64_t base, uint64_t size, bool io)
 {
     if (hardware->owned_count == HARDWARE_MAX_OWNED) {

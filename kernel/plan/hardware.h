@@ -9,10 +9,11 @@
 #include "kernel/lib/types.h"
 #include "kernel/pci/address.h"
 
-#define HARDWARE_MAX_CPUS   2048
-#define HARDWARE_MAX_RANGES 512
-#define HARDWARE_MAX_TIED   64
-#define HARDWARE_MAX_OWNED  280
+#define HARDWARE_MAX_CPUS     2048
+#define HARDWARE_MAX_RANGES   512
+#define HARDWARE_MAX_TIED     64
+#define HARDWARE_MAX_OWNED    280
+#define HARDWARE_MAX_SPECIALS 128
 
 #define HARDWARE_MAX_IOAPICS 64
 #define HARDWARE_MAX_LINES   40 /* 16 of ISA, 16 NMIs, SCI, console */
@@ -84,6 +85,8 @@ struct hardware {
     enum hardware_iommu iommu;
     uint32_t tied_count; /* PCI functions with which firmware shares memory: RMRR, unity maps */
     pci_address_t tied[HARDWARE_MAX_TIED];
+    uint32_t special_count; /* source ids of I/O APICs and HPETs, in the form of functions */
+    pci_address_t specials[HARDWARE_MAX_SPECIALS];
     uint32_t owned_count;
     struct hardware_owned owned[HARDWARE_MAX_OWNED];
     uint32_t ioapic_count;
@@ -113,6 +116,12 @@ bool hardware_set_node(struct hardware *hardware, uint64_t base, uint64_t size, 
  * is full; the machine's functions must not be given away then.
  */
 bool hardware_tie(struct hardware *hardware, pci_address_t at);
+
+/*
+ * Note the source id of an I/O APIC or HPET, so that no guest gets a function that has it, too.
+ * False: the table is full; the machine's functions must not be given away then.
+ */
+bool hardware_special(struct hardware *hardware, pci_address_t source);
 
 /* Note registers that the hypervisor uses, of memory or ports. False: the table is full. */
 bool hardware_own(struct hardware *hardware, uint64_t base, uint64_t size, bool io);

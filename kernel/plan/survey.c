@@ -153,17 +153,39 @@ static bool has_region(const struct remapping *remapping, pci_address_t at)
     return remapping_next_region(remapping, function, &next, &region);
 }
 
+/* The callback takes no pointer to const, and changes nothing. */
+static struct remapping remapping_of(const struct acpi_host *acpi, const struct pci_inventory *pci)
+{
+    return (struct remapping){.host = acpi,
+                              .pci = {.bridge = bridge, .context = (void *)(uintptr_t)pci}};
+}
+
 bool survey_devices(const struct acpi_host *acpi, const struct pci_inventory *pci,
                     struct hardware *hardware)
 {
-    /* The callback takes no pointer to const, and changes nothing. */
-    struct remapping remapping = {.host = acpi,
-                                  .pci = {.bridge = bridge, .context = (void *)(uintptr_t)pci}};
+    struct remapping remapping = remapping_of(acpi, pci);
 
     for (uint32_t i = 0; i < pci->count; i++) {
         const struct pci_function *function = &pci->functions[i];
         if (!pci_is_bridge(function) && has_region(&remapping, function->address) &&
             !hardware_tie(hardware, function->address)) {
+            hardware->iommu = HARDWARE_NO_IOMMU;
+            return false;
+        }
+    }
+    return true;
+}
+
+bool survey_sources(const struct acpi_host *acpi, const struct pci_inventory *pci,
+                    struct hardware *hardware)
+{
+    struct remapping remapping = remapping_of(acpi, pci);
+    struct remapping_place place;
+    uint32_t next = 0;
+
+    while (remapping_next_special(&remapping, &next, &place)) {
+        pci_address_t source = {(uint32_t)place.segment << 16 | place.source_id};
+        if (!hardware_special(hardware, source)) {
             hardware->iommu = HARDWARE_NO_IOMMU;
             return false;
         }

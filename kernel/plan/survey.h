@@ -47,6 +47,15 @@ bool survey_devices(const struct acpi_host *acpi, const struct pci_inventory *pc
     "ACPI: firmware shares memory with more than %u devices: none is given away"
 
 /*
+ * Note the source ids of I/O APICs and HPETs. Kernel, and tools from what a report says of the
+ * machine. False: as above.
+ */
+bool survey_sources(const struct acpi_host *acpi, const struct pci_inventory *pci,
+                    struct hardware *hardware);
+#define SURVEY_TOO_MANY_SPECIALS                                                                   \
+    "ACPI: I/O APICs and HPETs have more than %u source ids: no device is given away"
+
+/*
  * The port of the console's UART: what the config says, else the SPCR's 16550, else COM1; 0 when
  * the console is the screen alone. *baud is what either says of its rate, 0 for nothing.
  */

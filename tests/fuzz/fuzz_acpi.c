@@ -235,6 +235,8 @@ static void check_remapping(const struct acpi_host *host)
         if (remapping_of_hpet(&remapping, (uint8_t)i, &place))
             check_place(host, &place);
     }
+    for (uint32_t next = 0; remapping_next_special(&remapping, &next, &place);)
+        check_place(host, &place);
 }
 
 static void check_text(const char *text, size_t size)

@@ -210,10 +210,10 @@ REFUSED = {
 }
 
 
-def refused(files, sections, hardware):
+def refused(files, sections, hardware, iommu="intel"):
     """What is said, while the firmware is there to go on."""
     config = image.write_config(files, "refused-device", *sections)
-    words = ["--iommu", "intel", "--", *hardware]
+    words = ["--iommu", iommu, "--", *hardware]
     with Machine(config, "refused-device", arguments=words) as machine:
         said = said_until_end(machine)
         machine.expect(r"^BdsDxe: starting Boot\d+ \"EFI Internal Shell\"", BOOT)
@@ -225,6 +225,17 @@ def test_refused(files, lab, wanted, hardware, sentence):
     lab.close()
     guests = [image.attacker(name, "none", f"device = {device}") for name, device in wanted.items()]
     assert refused(files, guests, hardware) == sentence
+
+
+def test_slot_of_the_io_apic_is_refused(files, lab):
+    """QEMU's AMD-Vi has the I/O APIC's interrupts under the id of a slot where a device may be."""
+    lab.close()
+    sections = [image.attacker("web", "none", "device = 1234:11e8")]
+    assert refused(files, sections, ["-device", "edu,addr=0x14"], "amd") == (
+        "bulkhead.conf:5:10: guest web wants 00:14.0, but an I/O APIC or HPET has the same source id, "
+        "00:14.0\n"
+        "  hint: use another slot, or another device: the IOMMU could not tell the two apart"
+    )
 
 
 def test_console_is_refused(files, lab, tmp_path):

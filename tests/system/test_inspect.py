@@ -127,6 +127,20 @@ def test_devices_are_those_of_the_boot(files, lab, tmp_path, kind, name):
     assert planned == boot_table(config, words)
 
 
+@pytest.mark.needs("iommu")
+def test_slot_of_the_io_apic(files, lab, tmp_path):
+    """Offline the same sentence as at the boot (test_devices.py)."""
+    lab.close()
+    words = ["--iommu", "amd", "--", "-device", "edu,addr=0x14"]
+    _, report = inspect(files, tmp_path, words)
+    config = image.write_config(files, "slot", image.linux("web", "128M", more="device = 1234:11e8\n"))
+    checked = check(report, config)
+    assert (checked.returncode, checked.stdout) == (1, "")
+    assert checked.stderr.splitlines()[0].endswith(
+        ":10: guest web wants 00:14.0, but an I/O APIC or HPET has the same source id, 00:14.0"
+    )
+
+
 def test_stick_that_cannot_be_written(files, lab, tmp_path):
     """The file is there already, and must not be changed."""
     lab.close()

@@ -93,6 +93,23 @@ static void assert_no_region(struct remapping_function function, uint32_t next)
     assert_false(remapping_next_region(&remapping, function, &next, &region));
 }
 
+static void assert_special(uint32_t *next, uint32_t unit, uint16_t segment, uint16_t source_id)
+{
+    struct remapping_place place;
+
+    assert_true(remapping_next_special(&remapping, next, &place));
+    assert_int_equal(place.unit, unit);
+    assert_int_equal(place.segment, segment);
+    assert_int_equal(place.source_id, source_id);
+}
+
+static void assert_no_special(uint32_t next)
+{
+    struct remapping_place place;
+
+    assert_false(remapping_next_special(&remapping, &next, &place));
+}
+
 static void assert_summary(const char *expected)
 {
     char text[160];
@@ -203,6 +220,25 @@ static void test_dmar_interrupts(void **state)
     assert_int_equal(place.unit, 1);
     assert_int_equal(place.source_id, 0xf0ff);
     assert_false(remapping_of_hpet(&remapping, 8, &place));
+}
+
+static void test_dmar_specials(void **state)
+{
+    uint32_t next = 0;
+
+    (void)state;
+    parse("DMAR", DMAR_SERVER);
+    assert_special(&next, 1, 0, 0xf0f8);
+    assert_special(&next, 1, 0, 0xf0ff);
+    assert_special(&next, 2, 1, 0xc02c);
+    assert_no_special(next);
+    /* a region's scope is of no unit; a path over what is no bridge leads nowhere */
+    host.dmar.scopes[host.dmar.regions[0].first_scope].type = DMAR_SCOPE_IOAPIC;
+    host.dmar.scopes[host.dmar.units[1].first_scope].path_length = 2;
+    next = 0;
+    assert_special(&next, 1, 0, 0xf0ff);
+    assert_special(&next, 2, 1, 0xc02c);
+    assert_no_special(next);
 }
 
 static void test_dmar_regions(void **state)
@@ -342,6 +378,17 @@ static void test_ivrs_interrupts(void **state)
     assert_false(remapping_of_hpet(&remapping, 7, &place));
 }
 
+static void test_ivrs_specials(void **state)
+{
+    uint32_t next = 0;
+
+    (void)state;
+    parse("IVRS", IVRS_SERVER);
+    assert_special(&next, 0, 0, 0xa0);
+    assert_special(&next, 0, 0, 0xa0); /* I/O APIC and HPET */
+    assert_no_special(next);
+}
+
 static void test_ivrs_regions(void **state)
 {
     struct remapping_region region;
@@ -430,12 +477,14 @@ int main(void)
         cmocka_unit_test(test_dmar),
         cmocka_unit_test(test_dmar_functions),
         cmocka_unit_test(test_dmar_interrupts),
+        cmocka_unit_test(test_dmar_specials),
         cmocka_unit_test(test_dmar_regions),
         cmocka_unit_test(test_dmar_paths_that_lead_nowhere),
         cmocka_unit_test(test_dmar_of_two_minds),
         cmocka_unit_test(test_ivrs),
         cmocka_unit_test(test_ivrs_functions),
         cmocka_unit_test(test_ivrs_interrupts),
+        cmocka_unit_test(test_ivrs_specials),
         cmocka_unit_test(test_ivrs_regions),
         cmocka_unit_test(test_ivrs_of_two_minds),
         cmocka_unit_test(test_regions_in_free_memory),

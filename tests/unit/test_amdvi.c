@@ -280,6 +280,25 @@ static void test_beyond_the_table(void **state)
     assert_non_null(strstr(diag.message, "device 200"));
 }
 
+/* They would share one table of interrupts. */
+static void test_source_of_an_ioapic(void **state)
+{
+    const struct iommu_source ioapic = {0, 0x00a0}, far_away = {7, 0x00a0};
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    fresh();
+    host.ivrs.special_count = 1;
+    host.ivrs.specials[0] = (struct ivrs_special){
+        .kind = IVRS_SPECIAL_IOAPIC, .handle = 2, .device_id = ioapic.id, .unit = 1};
+    assert_null(iommu_prepare(ioapic, 1, &diag));
+    assert_non_null(strstr(diag.message, "source id a0"));
+    prepared(far_away, 1);
+    assert_non_null(iommu_ioapic(2, 24, &diag));
+    assert_null(iommu_prepare(ioapic, 1, &diag));
+    assert_null(iommu_ioapic(3, 24, &diag));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_shared_id),
         cmocka_unit_test(test_beyond_the_table),
+        cmocka_unit_test(test_source_of_an_ioapic),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

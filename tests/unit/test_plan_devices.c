@@ -226,6 +226,34 @@ static void test_tied(void **state)
             "another device");
 }
 
+static void test_source_of_an_ioapic(void **state)
+{
+    static const char hint[] =
+        "use another slot, or another device: the IOMMU could not tell the two apart";
+
+    (void)state;
+    start();
+    card(1);
+    wish(0, "01:00.0");
+    assert_true(hardware_special(&machine, pci_address(1, 1, 0, 0)));
+    assert_true(hardware_special(&machine, pci_address(0, 1, 0, 1)));
+    good();
+    assert_true(hardware_special(&machine, pci_address(0, 1, 0, 0)));
+    refused(0, "guest web wants 01:00.0, but an I/O APIC or HPET has the same source id, 01:00.0",
+            hint);
+
+    /* The id under which a bridge passes on what it sends. */
+    start();
+    fake_port(0, 0x1c, 1, 2, PCI_PORT_ROOT);
+    fake_port(1, 0, 2, 2, PCI_PORT_TO_PCI);
+    fake_bar(fake_endpoint(2, 5, 0), BAR(0), 0xfd000000, KIB(4), 0);
+    wish(0, "02:05.0");
+    good();
+    assert_true(hardware_special(&machine, pci_address(0, 2, 0, 0)));
+    refused(0, "guest web wants 02:05.0, but an I/O APIC or HPET has the same source id, 02:00.0",
+            hint);
+}
+
 static void test_full_tables(void **state)
 {
     (void)state;
@@ -236,6 +264,10 @@ static void test_full_tables(void **state)
     for (uint32_t i = 0; i < HARDWARE_MAX_OWNED; i++)
         assert_true(hardware_own(&machine, i, 1, true));
     assert_false(hardware_own(&machine, 0, 1, true));
+    for (uint32_t i = 0; i < HARDWARE_MAX_SPECIALS; i++)
+        assert_true(hardware_special(&machine, pci_address(0, i, 0, 0)));
+    assert_false(hardware_special(&machine, pci_address(1, 1, 0, 0)));
+    assert_true(hardware_special(&machine, pci_address(0, 1, 0, 0))); /* is there */
 }
 
 static void test_no_messages(void **state)
@@ -391,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_physical_and_virtual),
         cmocka_unit_test(test_used_by_the_hypervisor),
         cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_source_of_an_ioapic),
         cmocka_unit_test(test_full_tables),
         cmocka_unit_test(test_no_messages),
         cmocka_unit_test(test_too_many),

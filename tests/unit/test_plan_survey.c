@@ -213,6 +213,64 @@ static void test_more_than_can_be_tied(void **state)
     assert_int_equal(hardware.iommu, HARDWARE_NO_IOMMU);
 }
 
+/* An I/O APIC and two HPETs, one of them with a path over a bridge, one over none. */
+static void test_sources_of_intel(void **state)
+{
+    (void)state;
+    regions();
+    acpi.dmar.unit_count = 1;
+    acpi.dmar.units[0] = (struct dmar_unit){.segment = 0, .first_scope = 1, .scope_count = 4};
+    acpi.dmar.scope_count = 5;
+    acpi.dmar.scopes[1] = (struct dmar_scope){
+        .type = DMAR_SCOPE_IOAPIC, .start_bus = 0xf0, .path_length = 1, .path = {0xf8}};
+    acpi.dmar.scopes[2] =
+        (struct dmar_scope){.type = DMAR_SCOPE_HPET, .path_length = 3, .path = {0xe0, 0x00, 0x20}};
+    acpi.dmar.scopes[3] =
+        (struct dmar_scope){.type = DMAR_SCOPE_HPET, .path_length = 3, .path = {0xe0, 0x08, 0x20}};
+    acpi.dmar.scopes[4] = acpi.dmar.scopes[1]; /* firmware may say it again */
+    assert_true(survey_sources(&acpi, &inventory, &hardware));
+    assert_int_equal(hardware.special_count, 2);
+    assert_int_equal(hardware.specials[0].raw, pci_address(0, 0xf0, 0x1f, 0).raw);
+    assert_int_equal(hardware.specials[1].raw, pci_address(0, 2, 4, 0).raw);
+    assert_int_equal(hardware.tied_count, 0);
+}
+
+static void sources_of_amd(uint32_t count)
+{
+    reset();
+    fake_scan();
+    hardware.iommu = HARDWARE_AMDVI;
+    acpi.ivrs.present = true;
+    acpi.ivrs.unit_count = 1;
+    acpi.ivrs.units[0].segment = 3;
+    acpi.ivrs.special_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        acpi.ivrs.specials[i] = (struct ivrs_special){
+            .kind = IVRS_SPECIAL_IOAPIC, .handle = (uint8_t)i, .device_id = (uint16_t)(0xa0 + i)};
+}
+
+static void test_sources_of_amd(void **state)
+{
+    (void)state;
+    sources_of_amd(2);
+    acpi.ivrs.specials[1].kind = IVRS_SPECIAL_HPET;
+    assert_true(survey_sources(&acpi, &inventory, &hardware));
+    assert_int_equal(hardware.special_count, 2);
+    assert_int_equal(hardware.specials[0].raw, pci_address(3, 0, 0x14, 0).raw);
+    assert_int_equal(hardware.specials[1].raw, pci_address(3, 0, 0x14, 1).raw);
+    assert_int_equal(hardware.iommu, HARDWARE_AMDVI);
+}
+
+static void test_more_sources_than_can_be_noted(void **state)
+{
+    (void)state;
+    sources_of_amd(IVRS_MAX_SPECIALS);
+    assert_true(survey_sources(&acpi, &inventory, &hardware));
+    acpi.ivrs.specials[0].device_id = 0x1234;
+    assert_false(survey_sources(&acpi, &inventory, &hardware));
+    assert_int_equal(hardware.iommu, HARDWARE_NO_IOMMU);
+}
+
 static void test_last_bus(void **state)
 {
     (void)state;
@@ -231,11 +289,16 @@ static void test_last_bus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registers), cmocka_unit_test(test_console),
+        cmocka_unit_test(test_registers),
+        cmocka_unit_test(test_console),
         cmocka_unit_test(test_windows),
-
-        cmocka_unit_test(test_tied),      cmocka_unit_test(test_more_than_can_be_tied),
-        cmocka_unit_test(test_last_bus),  cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_more_than_can_be_tied),
+        cmocka_unit_test(test_sources_of_intel),
+        cmocka_unit_test(test_sources_of_amd),
+        cmocka_unit_test(test_more_sources_than_can_be_noted),
+        cmocka_unit_test(test_last_bus),
+        cmocka_unit_test(test_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,6 +309,23 @@ static void test_all_units_alert(void **state)
         assert_false(listening[i]);
 }
 
+/* Its interrupts would be the I/O APIC's as well. */
+static void test_source_of_an_hpet(void **state)
+{
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    fresh();
+    host.dmar.units[1].scope_count = 1;
+    host.dmar.scope_count = 1;
+    host.dmar.scopes[0] = (struct dmar_scope){
+        .type = DMAR_SCOPE_HPET, .start_bus = 0xf0, .path_length = 1, .path = {0x78}};
+    assert_null(iommu_prepare((struct iommu_source){0, 0xf078}, 1, &diag));
+    assert_non_null(strstr(diag.message, "source id f078"));
+    prepared((struct iommu_source){0, 0xf079}, 1);
+    prepared((struct iommu_source){7, 0xf078}, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_not_usable),
         cmocka_unit_test(test_blocks_at_least),
         cmocka_unit_test(test_all_units_alert),
+        cmocka_unit_test(test_source_of_an_hpet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

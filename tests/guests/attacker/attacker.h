@@ -33,7 +33,9 @@ attack_fn attack_scrub, attack_residue, attack_cpuid, attack_msr_sweep, attack_m
     attack_ports, attack_string_io, attack_memory, attack_vmx_insns, attack_cr, attack_debug,
     attack_tables, attack_soft_int, attack_steps, attack_ipi, attack_xapic, attack_timer,
     attack_floods, attack_spin, attack_ioapic, attack_uart, attack_xcr0, attack_modes,
-    attack_counters, attack_legacy, attack_smp;
+    attack_counters, attack_legacy, attack_smp, attack_device_paced, attack_device_dma,
+    attack_device_messages, attack_device_high, attack_device_msi, attack_device_msix,
+    attack_device_config, attack_device_late;
 
 /* ---- what may fault (traps.c) ---- */
 
@@ -129,7 +131,8 @@ bool wait_interrupts(uint32_t vector, uint32_t count, uint32_t ms);
 struct options {
     uint64_t plant; /* pattern to leave behind everywhere; 0: none */
     uint64_t spin_ms;
-    uint64_t resets; /* of the second processor, in `processors` */
+    uint64_t resets;      /* of the second processor, in `processors` */
+    bool only_remappable; /* `device_messages`: in VT-d's remappable format */
     const uint8_t *boot_params;
 };
 extern struct options options;

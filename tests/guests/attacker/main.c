@@ -43,6 +43,14 @@ static const struct attack {
     {"uart_garbage", attack_uart, true},
     {"legacy_devices", attack_legacy, true},
     {"counters", attack_counters, true},
+    {"device_paced", attack_device_paced, true},
+    {"device_dma", attack_device_dma, false},
+    {"device_messages", attack_device_messages, true},
+    {"device_high", attack_device_high, false},
+    {"device_msi", attack_device_msi, true},
+    {"device_msix", attack_device_msix, true},
+    {"device_config", attack_device_config, false},
+    {"device_late", attack_device_late, false},
     {"spin", attack_spin, false},
 };
 
@@ -160,9 +168,11 @@ void attacker_main(const uint8_t *boot_params)
     options.plant = number(option(cmdline, "plant"), 16, 0);
     options.spin_ms = number(option(cmdline, "spin"), 10, options.spin_ms);
     options.resets = number(option(cmdline, "resets"), 10, options.resets);
+    options.only_remappable = option(cmdline, "messages").length > 0;
     if (list.length == 0 && option(cmdline, "crash").length == 0)
         list = (struct word){"all", 3};
     print("attack: start, tsc %lu", rdtsc());
-    run_chosen(list);
+    for (uint64_t left = number(option(cmdline, "rounds"), 10, 1); left > 0; left--)
+        run_chosen(list);
     end(cmdline);
 }

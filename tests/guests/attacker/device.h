@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* PCI devices that the attacker was given: they are its weapons (device.c, attack_device.c). */
+#ifndef BULKHEAD_TESTS_GUESTS_ATTACKER_DEVICE_H
+#define BULKHEAD_TESTS_GUESTS_ATTACKER_DEVICE_H
+
+#include "kernel/lib/types.h"
+
+#define DEVICE_RTL8139 0x813910ecu /* device and vendor id */
+#define DEVICE_EDU     0x11e81234u
+#define DEVICE_E1000E  0x10d38086u
+
+#define DEVICE_SLOTS    32
+#define DEVICE_BYTES    256 /* of configuration space */
+#define DEVICE_ID       0x00
+#define DEVICE_COMMAND  0x04
+#define DEVICE_BAR      0x10
+#define DEVICE_CAP_MSI  0x05
+#define DEVICE_CAP_MSIX 0x11
+
+/* Its configuration space, by mechanism #1. `reg`: any; `size` 1, 2 or 4 within a doubleword. */
+uint32_t device_get(uint32_t slot, uint32_t reg, unsigned size);
+void device_put(uint32_t slot, uint32_t reg, unsigned size, uint32_t value);
+
+/* The slot of the device with this id; 0: there is none. */
+uint32_t device_find(uint32_t id);
+
+/* Where the capability is; 0: nowhere. */
+uint32_t device_cap(uint32_t slot, uint8_t id);
+
+/* A memory BAR below 4 GiB, decoding and bus mastering on. */
+volatile uint8_t *device_open(uint32_t slot, uint32_t bar);
+
+void device_write(volatile uint8_t *at, unsigned size, uint32_t value);
+uint32_t device_read32(const volatile uint8_t *at);
+
+/* ---- the RTL8139, which sends to itself: reads memory and writes it wherever it is told ---- */
+
+#define PACKET_BYTES  64 /* that it reads */
+#define PACKET_HEADER 4  /* that it writes in front of them */
+
+/* PACKET_BYTES from there to there, if anything lets it. */
+void packet_copy(volatile uint8_t *card, uint32_t from, uint32_t to);
+
+/* ---- QEMU's edu device: DMA with 64-bit addresses, 100 ms each; MSI ---- */
+
+/* Between memory at `address` and the device's own buffer, at most 4 KiB; false: it does not get
+ * done. edu_start() does not wait. */
+void edu_start(volatile uint8_t *edu, uint64_t address, uint32_t bytes, bool to_memory);
+bool edu_copy(volatile uint8_t *edu, uint64_t address, uint32_t bytes, bool to_memory);
+
+/* Raise its interrupt, and take it back. */
+void edu_interrupt(volatile uint8_t *edu);
+
+#endif
