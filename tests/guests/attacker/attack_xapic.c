@@ -37,11 +37,11 @@ static void ways(struct report *report)
     expect(report, !probe_wrmsr(MSR_X2APIC_ICR, VECTOR_IPI, &trap), "x2APIC's ICR in xAPIC mode");
 }
 
-static void write(volatile uint8_t *at, unsigned size, uint64_t value)
+static void write(volatile void *at, unsigned size, uint64_t value)
 {
     switch (size) {
     case 1:
-        *at = (uint8_t)value;
+        *(volatile uint8_t *)at = (uint8_t)value;
         break;
     case 2:
         *(volatile uint16_t *)at = (uint16_t)value;
@@ -63,7 +63,7 @@ static bool is_init(uint32_t offset, uint64_t value)
 static void garbage(struct report *report, volatile uint8_t *page)
 {
     uint64_t state = 5;
-    volatile uint32_t *words = (volatile uint32_t *)page;
+    volatile uint32_t *words = (volatile uint32_t *)(volatile void *)page;
     for (uint32_t i = 0; i < WRITES; i++) {
         uint64_t choice = random_next(&state);
         uint64_t value = random_next(&state) | 0x30; /* vectors that are no exceptions' */
@@ -75,7 +75,7 @@ static void garbage(struct report *report, volatile uint8_t *page)
         if (is_init(offset, value))
             value ^= field_put(ICR_DELIVERY, APIC_INIT ^ APIC_SMI);
         write(page + offset, size, value);
-        (void)*(volatile uint32_t *)(page + (offset & 0xffc));
+        (void)words[(offset & 0xffc) / 4];
     }
     expect(report, words[0x20 / 4] == 0, "the id is %x", words[0x20 / 4]);
     expect(report, (words[0xe0 / 4] & 0x0fffffff) == 0x0fffffff, "DFR is %x", words[0xe0 / 4]);

@@ -35,7 +35,8 @@ attack_fn attack_scrub, attack_residue, attack_cpuid, attack_msr_sweep, attack_m
     attack_floods, attack_spin, attack_ioapic, attack_uart, attack_xcr0, attack_modes,
     attack_counters, attack_legacy, attack_smp, attack_device_paced, attack_device_dma,
     attack_device_messages, attack_device_high, attack_device_msi, attack_device_msix,
-    attack_device_config, attack_device_late;
+    attack_device_config, attack_device_late, attack_device_rings, attack_device_bars,
+    attack_device_command;
 
 /* ---- what may fault (traps.c) ---- */
 

@@ -13,17 +13,23 @@
 #define CAPS_MOST      48
 #define COMMAND_ON     0x6 /* memory, bus master */
 
-/* "RTL8139C(L) Datasheet", register descriptions */
-#define RTL_TSD0    0x10
-#define RTL_TSAD0   0x20
-#define RTL_RBSTART 0x30
-#define RTL_CR      0x37
-#define RTL_TCR     0x40
-#define RTL_RCR     0x44
-#define CR_RESET    0x10
-#define CR_ON       0x0c
-#define TCR_LOOP    0x60000
-#define RCR_ALL     0x81 /* take all, wrap */
+/* Intel 82574 data sheet, "Register Summary Table" */
+#define NIC_CTRL   0x00000
+#define NIC_IMC    0x000d8
+#define NIC_RCTL   0x00100
+#define NIC_TCTL   0x00400
+#define NIC_RX     0x02800 /* its ring */
+#define NIC_TX     0x03800
+#define RING_LOW   0x00 /* registers of either ring */
+#define RING_HIGH  0x04
+#define RING_BYTES 0x08
+#define RING_HEAD  0x10
+#define RING_TAIL  0x18
+
+#define CTRL_RST   (1u << 26)
+#define RCTL_ON    0x0400805au /* EN, UPE, MPE, LBM of the MAC, BAM, SECRC */
+#define TCTL_ON    0x0000000au /* EN, PSP */
+#define TX_COMMAND 0x03000000u /* EOP, IFCS */
 
 /* QEMU "EDU device" */
 #define EDU_RAISE   0x60
@@ -36,6 +42,18 @@
 #define EDU_RUN     1
 #define EDU_TO_RAM  2
 #define EDU_MS      1000
+
+#define RING_LENGTH 8 /* the shortest that there is */
+
+/* "Legacy Transmit Descriptor", "Legacy Receive Descriptor" */
+struct descriptor {
+    uint64_t buffer;
+    uint32_t length; /* with the command, for sending */
+    uint32_t status;
+};
+
+static volatile struct descriptor rx[RING_LENGTH] __attribute__((aligned(128)));
+static volatile struct descriptor tx[RING_LENGTH] __attribute__((aligned(128)));
 
 static void select(uint32_t slot, uint32_t reg)
 {
@@ -101,15 +119,51 @@ uint32_t device_read32(const volatile uint8_t *at)
     return *(const volatile uint32_t *)(const volatile void *)at;
 }
 
-void packet_copy(volatile uint8_t *card, uint32_t from, uint32_t to)
+static void ring_set(volatile uint8_t *ring, uint64_t at)
 {
-    device_write(card + RTL_CR, 1, CR_RESET);
-    device_write(card + RTL_CR, 1, CR_ON);
-    device_write(card + RTL_TCR, 4, TCR_LOOP);
-    device_write(card + RTL_RCR, 4, RCR_ALL);
-    device_write(card + RTL_RBSTART, 4, to);
-    device_write(card + RTL_TSAD0, 4, from);
-    device_write(card + RTL_TSD0, 4, PACKET_BYTES);
+    device_write(ring + RING_LOW, 4, (uint32_t)at);
+    device_write(ring + RING_HIGH, 4, (uint32_t)(at >> 32));
+    device_write(ring + RING_BYTES, 4, sizeof(rx));
+}
+
+void nic_reset(volatile uint8_t *nic)
+{
+    device_write(nic + NIC_CTRL, 4, CTRL_RST);
+}
+
+void nic_rings(volatile uint8_t *nic, uint64_t receive, uint64_t send)
+{
+    device_write(nic + NIC_IMC, 4, UINT32_MAX);
+    ring_set(nic + NIC_RX, receive);
+    ring_set(nic + NIC_TX, send);
+    device_write(nic + NIC_RCTL, 4, RCTL_ON);
+    device_write(nic + NIC_TCTL, 4, TCTL_ON);
+}
+
+void nic_go(volatile uint8_t *nic)
+{
+    device_write(nic + NIC_RX + RING_HEAD, 4, 0);
+    device_write(nic + NIC_RX + RING_TAIL, 4, 2);
+    device_write(nic + NIC_TX + RING_HEAD, 4, 0);
+    device_write(nic + NIC_TX + RING_TAIL, 4, 1);
+}
+
+volatile uint8_t *nic_open(uint32_t slot)
+{
+    volatile uint8_t *nic = device_open(slot, 0);
+    nic_reset(nic);
+    nic_rings(nic, (uint64_t)(uintptr_t)rx, (uint64_t)(uintptr_t)tx);
+    return nic;
+}
+
+void nic_copy(volatile uint8_t *nic, uint64_t from, uint64_t to)
+{
+    tx[0].buffer = from;
+    tx[0].length = TX_COMMAND | PACKET_BYTES;
+    tx[0].status = 0;
+    for (uint32_t i = 0; i < 2; i++)
+        rx[i].buffer = to;
+    nic_go(nic);
 }
 
 static void write64(volatile uint8_t *at, uint64_t value)

@@ -5,16 +5,18 @@
 
 #include "kernel/lib/types.h"
 
-#define DEVICE_RTL8139 0x813910ecu /* device and vendor id */
-#define DEVICE_EDU     0x11e81234u
-#define DEVICE_E1000E  0x10d38086u
+#define DEVICE_EDU    0x11e81234u /* device and vendor id */
+#define DEVICE_E1000E 0x10d38086u
 
 #define DEVICE_SLOTS    32
 #define DEVICE_BYTES    256 /* of configuration space */
 #define DEVICE_ID       0x00
 #define DEVICE_COMMAND  0x04
 #define DEVICE_BAR      0x10
+#define DEVICE_BARS     6
+#define DEVICE_CAP_PM   0x01
 #define DEVICE_CAP_MSI  0x05
+#define DEVICE_CAP_PCIE 0x10
 #define DEVICE_CAP_MSIX 0x11
 
 /* Its configuration space, by mechanism #1. `reg`: any; `size` 1, 2 or 4 within a doubleword. */
@@ -33,13 +35,20 @@ volatile uint8_t *device_open(uint32_t slot, uint32_t bar);
 void device_write(volatile uint8_t *at, unsigned size, uint32_t value);
 uint32_t device_read32(const volatile uint8_t *at);
 
-/* ---- the RTL8139, which sends to itself: reads memory and writes it wherever it is told ---- */
+/* ---- the e1000e, which sends to itself: reads memory and writes it wherever it is told ---- */
 
-#define PACKET_BYTES  64 /* that it reads */
-#define PACKET_HEADER 4  /* that it writes in front of them */
+#define PACKET_BYTES 64
 
-/* PACKET_BYTES from there to there, if anything lets it. */
-void packet_copy(volatile uint8_t *card, uint32_t from, uint32_t to);
+/* Reset, then set up; its registers. */
+volatile uint8_t *nic_open(uint32_t slot);
+void nic_reset(volatile uint8_t *nic);
+
+/* PACKET_BYTES from there to there, if anything lets it; when this returns, it is done. */
+void nic_copy(volatile uint8_t *nic, uint64_t from, uint64_t to);
+
+/* Its descriptors elsewhere, until the next nic_open(); go and read them. */
+void nic_rings(volatile uint8_t *nic, uint64_t receive, uint64_t send);
+void nic_go(volatile uint8_t *nic);
 
 /* ---- QEMU's edu device: DMA with 64-bit addresses, 100 ms each; MSI ---- */
 
