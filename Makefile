@@ -158,9 +158,12 @@ $(KERNEL_ELF): $(KERNEL_OBJS) linker.ld $(BUILD)/flags/kernel-link
 	$(Q)$(KERNEL_LINK) -T linker.ld -o $@ $(KERNEL_OBJS) $(KERNEL_LIBS)
 
 # ---- generated: the guest's DSDT and BIOS, and the screen's font --------------------------------------------
-$(BUILD)/gen/%.hex: %.asl
+DSDT_HEX := $(addprefix $(BUILD)/gen/kernel/acpi/,guest_dsdt.hex guest_dsdt_pcie.hex)
+$(BUILD)/gen/kernel/acpi/guest_dsdt_pcie.hex: IASLFLAGS := -D PCI_EXPRESS
+
+$(DSDT_HEX): kernel/acpi/guest_dsdt.asl
 	@mkdir -p $(@D)
-	$(Q)$(IASL) -vs -va -tc -p $(@:.hex=) $< > $(@:.hex=.log) 2>&1 || \
+	$(Q)$(IASL) -vs -va $(IASLFLAGS) -tc -p $(@:.hex=) $< > $(@:.hex=.log) 2>&1 || \
 	    { cat $(@:.hex=.log); exit 1; }
 
 $(BUILD)/gen/%.hex: %.nasm
@@ -172,7 +175,6 @@ $(BUILD)/gen/%.hex: %.nasm
 BIOS_HEX := $(BUILD)/gen/kernel/image/bios.hex
 $(foreach kind,kernel host boot fuzz unit-$(notdir $(CC)),\
     $(BUILD)/$(kind)/kernel/image/bios.o): $(BIOS_HEX)
-DSDT_HEX := $(BUILD)/gen/kernel/acpi/guest_dsdt.hex
 $(foreach kind,kernel host boot fuzz unit-$(notdir $(CC)),\
     $(BUILD)/$(kind)/kernel/acpi/guest_dsdt.o): $(DSDT_HEX)
 

@@ -208,6 +208,7 @@ struct virt_vcpu {
     uint16_t tag;    /* VPID, not 0 */
     bool nmi_masked; /* SVM: the guest is in its NMI handler, as far as we know */
     bool nmi_wanted;
+    bool eoi_exits; /* SVM: so shall it be, though the machine has an x2APIC; from vcpu_reset on */
     bool nmi_stepping;
     bool entered; /* false: the last enter was given up before the guest ran */
 };

@@ -3,6 +3,7 @@
 
 #include "arch/cpu.h"
 #include "arch/x86/regs/cpuid.h"
+#include "arch/x86/regs/cr.h"
 #include "boot/jump.h"
 #include "boot/pages.h"
 #include "kernel/lib/bits.h"
@@ -10,6 +11,13 @@
 
 /* The lower half of the 48-bit address space, where addresses can be their own. */
 #define IDENTITY_END BIT(47)
+#define BUS_SHIFT    20 /* of a bus in a window of configuration space */
+
+/* SDM Vol. 3A "4-Level Paging and 5-Level Paging": addresses in CR3 and in entries */
+#define CR3_TABLE    BITS(51, 12)
+#define LEAF_ADDRESS BITS(51, 12)
+
+_Static_assert(PCI_WINDOWS_END <= IDENTITY_END, "windows are mapped at their addresses");
 
 #define MAP_DATA ((uint32_t)MAP_READ | MAP_WRITE)
 #define MAP_CODE ((uint32_t)MAP_READ | MAP_EXEC)
@@ -94,6 +102,40 @@ static bool add_screen(struct builder *builder, const struct handoff_screen *scr
     return true;
 }
 
+/* Whole pages, each where RAM or another window did not bring it in already. */
+static bool add_window(struct builder *builder, struct memory_span window)
+{
+    uint64_t end = align_up(window.base + window.size, PAGE_2M);
+    struct memory_span page = {align_down(window.base, PAGE_2M), PAGE_2M};
+
+    if (builder->counting) {
+        struct memory_span whole = {page.base, end - page.base};
+        return add(builder, whole.base, whole, MAP_DATA);
+    }
+    for (; page.base < end; page.base += PAGE_2M) {
+        uint64_t entry;
+        if (pagetable_lookup(&builder->table, page.base, &entry) == 0 &&
+            !add(builder, page.base, page, MAP_DATA | MAP_UNCACHED))
+            return false;
+    }
+    return true;
+}
+
+static bool add_windows(struct builder *builder, const struct address_space *space)
+{
+    uint64_t limit = space->address_end < PCI_WINDOWS_END ? space->address_end : PCI_WINDOWS_END;
+
+    for (uint32_t i = 0; i < space->mcfg->count; i++) {
+        const struct acpi_ecam *ecam = &space->mcfg->ecams[i];
+        uint64_t first = (uint64_t)ecam->first_bus << BUS_SHIFT;
+        uint64_t end = ((uint64_t)ecam->last_bus + 1) << BUS_SHIFT;
+        struct memory_span window = {ecam->base + first, end - first};
+        if (pci_window_fits(ecam->base, ecam->last_bus, limit) && !add_window(builder, window))
+            return false;
+    }
+    return true;
+}
+
 static bool add_kernel(struct builder *builder, const struct kernel *kernel)
 {
     for (uint32_t i = 0; i < kernel->elf.segment_count; i++) {
@@ -115,7 +157,7 @@ static bool add_kernel(struct builder *builder, const struct kernel *kernel)
 static bool add_all(struct builder *builder, const struct address_space *space)
 {
     return add_ram(builder, space->map) && add_screen(builder, space->screen) &&
-           add_kernel(builder, space->kernel);
+           add_windows(builder, space) && add_kernel(builder, space->kernel);
 }
 
 static bool has_page_1g(void)
@@ -147,5 +189,27 @@ bool address_space_build(struct address_space *space, struct diag *diag)
     if (!pagetable_init(&builder.table) || !add_all(&builder, space))
         return diag_set(diag, "cannot build page tables for the firmware's memory map");
     space->root = builder.table.root.raw;
+    return true;
+}
+
+bool address_space_has_window(const struct pci_segment *window)
+{
+    const struct pagetable table = {
+        .format = &pagetable_host, .root = hpa(cpu_read_cr3() & CR3_TABLE), .table_at = table_at};
+    uint64_t at = window->ecam.raw + ((uint64_t)window->first_bus << BUS_SHIFT);
+    uint64_t end = window->ecam.raw + (((uint64_t)window->last_bus + 1) << BUS_SHIFT);
+
+    if (!pci_window_fits(window->ecam.raw, window->last_bus, PCI_WINDOWS_END) ||
+        (end > GIB(4) && cpu_read_cr4() & CR4_LA57))
+        return false;
+    for (at = at < GIB(4) ? GIB(4) : at; at < end;) {
+        uint64_t entry;
+        int level = pagetable_lookup(&table, at, &entry);
+        uint64_t size = level == 3 ? PAGE_1G : level == 2 ? PAGE_2M : PAGE_4K;
+        uint64_t start = align_down(at, size);
+        if (level == 0 || (entry & LEAF_ADDRESS & ~(size - 1)) != start)
+            return false;
+        at = start + size;
+    }
     return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot/guest_check.h"
 
+#include "kernel/acpi/guest.h"
 #include "kernel/image/memory_map.h"
 #include "kernel/plan/plan.h"
 
@@ -47,6 +48,8 @@ static void describe(const struct config *config, const struct config_guest *gue
         .memory = guest->memory,
         .hole_start = PLAN_HOLE_START,
         .hole_end = PLAN_HOLE_END,
+        .ecam_start = GUEST_ECAM_BASE,
+        .ecam_size = guest->device_count > 0 ? GUEST_ECAM_SIZE : 0,
         .rsdp = gpa(MAP_ACPI_START),
         .kernel = files->kernel,
         .cmdline = text_of(&guest->cmdline),

@@ -2,9 +2,10 @@
 /*
  * All that the boot half tells the kernel. Everything lies in MEMORY_LOADER ranges of the memory
  * map. At the jump: long mode, interrupts off, paging with tables of the boot half (all of RAM, the
- * framebuffer and the first 4 GiB mapped at their physical addresses, plus the kernel at its link
- * address), RDI = pointer to struct handoff, RSP = top of a stack of at least 16 KiB in kernel bss
- * or loader memory. The kernel trusts these fields' form but not the firmware data they point at.
+ * framebuffer, the first 4 GiB and MCFG's windows, as far as drivers/pci.h uses them, mapped at
+ * their physical addresses, plus the kernel at its link address), RDI = pointer to struct handoff,
+ * RSP = top of a stack of at least 16 KiB in kernel bss or loader memory. The kernel trusts these
+ * fields' form but not the firmware data they point at.
  */
 #ifndef BULKHEAD_BOOT_HANDOFF_H
 #define BULKHEAD_BOOT_HANDOFF_H

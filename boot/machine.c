@@ -2,12 +2,14 @@
 #include "boot/machine.h"
 
 #include "arch/cpu.h"
+#include "arch/io.h"
 #include "arch/x86/model/controls.h"
 #include "arch/x86/model/describe.h"
 #include "arch/x86/model/svm_caps.h"
 #include "arch/x86/model/topology.h"
 #include "arch/x86/regs/cpuid.h"
 #include "arch/x86/regs/cr.h"
+#include "arch/x86/regs/ioapic.h"
 #include "arch/x86/regs/msr.h"
 #include "arch/x86/regs/vmx.h"
 #include "boot/console.h"
@@ -168,9 +170,25 @@ static uint32_t read_phys_bits(void)
     return bits >= 32 && bits <= 52 ? bits : 36;
 }
 
+/*
+ * The I/O APIC's version register says it (82093AA data sheet, "IOAPICVER"). The firmware's choice
+ * of a register stays as it was.
+ */
+static uint32_t ioapic_pins(uint32_t address)
+{
+    volatile uint8_t *registers = (volatile uint8_t *)(uintptr_t)address;
+    uint32_t selected = mmio_read32(registers + IOAPIC_SELECT);
+
+    mmio_write32(registers + IOAPIC_SELECT, IOAPIC_VERSION);
+    uint32_t version = mmio_read32(registers + IOAPIC_WINDOW);
+    mmio_write32(registers + IOAPIC_SELECT, selected);
+    return 1 + (uint32_t)field_get(IOAPIC_VERSION_MAX_PIN, version);
+}
+
 void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware)
 {
     acpi_fill_hardware(acpi, read_topology(hardware), hardware);
+    survey_lines(acpi, ioapic_pins, hardware);
     hardware->phys_bits = read_phys_bits();
     hardware->page_1g = is_amd() ? read_svm().page_1g : (read_vmx().ept_vpid_cap & EPT_CAP_1G) != 0;
 }
@@ -241,7 +259,8 @@ static bool look_at_devices(struct machine *machine, const struct config *config
             console_text(SURVEY_TOO_MANY_TIED "\n", HARDWARE_MAX_TIED);
         last_bus = pci_last_bus(&machine->pci);
     }
-    struct iommu_demand demand = iommu_demand(config_most_functions(config), last_bus);
+    struct iommu_demand demand =
+        iommu_demand(config_most_functions(config), config_intx_lines(config), last_bus);
     hardware->iommu_bytes = iommu_bytes(facts->acpi, &demand);
     return true;
 }

@@ -24,8 +24,8 @@ void machine_name_virtualization(char *text, size_t size);
 /* What the ACPI tables say; the kernel gets it so and does not look at them again. */
 bool machine_read_acpi(const struct memory_map *map, struct acpi_host *acpi, struct diag *diag);
 
-/* The processors' part of *hardware, which is all zero before: who they are, how they share cores.
- */
+/* The processors' part of *hardware, which is all zero before: who they are, how they share cores;
+ * and that of the I/O APICs. */
 void machine_find_processors(const struct acpi_host *acpi, struct hardware *hardware);
 
 /* The memory map as it is now, but for what we took ourselves, and its nodes. */

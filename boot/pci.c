@@ -5,6 +5,7 @@
 
 #include "arch/io.h"
 #include "boot/console.h"
+#include "boot/address_space.h"
 #include "boot/firmware.h"
 #include "boot/pages.h"
 #include "kernel/lib/cursor.h"
@@ -129,6 +130,17 @@ static bool ask_firmware(struct tellings *all, struct diag *diag)
     return all->told != NULL;
 }
 
+/* Keep the windows that the firmware's page tables map. They need not map what lies above 4 GiB. */
+static uint32_t mapped_windows(struct pci_segment *windows, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (address_space_has_window(&windows[i]))
+            windows[kept++] = windows[i];
+    return kept;
+}
+
 bool pci_look(const struct acpi_mcfg *mcfg, uint64_t address_end, struct pci_inventory *inventory,
               struct diag *diag)
 {
@@ -136,7 +148,8 @@ bool pci_look(const struct acpi_mcfg *mcfg, uint64_t address_end, struct pci_inv
     struct pci_segment windows[ACPI_MAX_ECAMS];
     struct tellings all;
 
-    uint32_t left_out = pci_use_windows(&access, windows, survey_windows(mcfg, windows));
+    uint32_t count = survey_windows(mcfg, windows), mapped = mapped_windows(windows, count);
+    uint32_t left_out = count - mapped + pci_use_windows(&access, windows, mapped, PCI_WINDOWS_END);
     if (left_out > 0)
         console_text("bulkhead: %u windows of PCI configuration space are out of reach; functions "
                      "there are not found\n",

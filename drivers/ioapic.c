@@ -4,19 +4,11 @@
 #include "arch/io.h"
 #include "arch/x86/cpu/memory.h"
 #include "arch/x86/regs/apic.h"
+#include "arch/x86/regs/ioapic.h"
 #include "drivers/iommu.h"
 #include "kernel/lib/bits.h"
+#include "kernel/lock.h"
 #include "kernel/mm/pagetable.h"
-
-#define IOAPIC_SELECT          0x00
-#define IOAPIC_WINDOW          0x10
-#define IOAPIC_VERSION         0x01
-#define IOAPIC_VERSION_MAX_PIN BITS(23, 16)
-#define IOAPIC_RTE(pin)        (0x10 + 2 * (pin))
-#define RTE_ACTIVE_LOW         BIT(13)
-#define RTE_MASKED             BIT(16)
-#define RTE_DESTINATION        BITS(63, 56)
-#define RTE_DESTINATION_MAX    0xfe /* 0xff are all processors */
 
 #define PIC_MASTER_DATA 0x21
 #define PIC_SLAVE_DATA  0xa1
@@ -31,6 +23,7 @@ struct ioapic {
 
 static struct ioapic ioapics[ACPI_MAX_IOAPICS];
 static uint32_t ioapic_count;
+static struct lock lock = LOCK_INIT; /* a register is selected, then read or written */
 
 static uint32_t reg_read(const struct ioapic *ioapic, uint32_t reg)
 {
@@ -77,6 +70,13 @@ static struct ioapic *ioapic_of(uint32_t gsi)
     return NULL;
 }
 
+static bool client_make(struct ioapic *ioapic, struct diag *diag)
+{
+    if (!ioapic->client)
+        ioapic->client = iommu_ioapic(ioapic->id, ioapic->pins, diag);
+    return ioapic->client != NULL;
+}
+
 /* Who gets an NMI from that pin, as an entry says it. */
 static bool entry_for(struct ioapic *ioapic, uint32_t pin, const struct iommu_irq *to,
                       uint64_t *entry)
@@ -85,9 +85,7 @@ static bool entry_for(struct ioapic *ioapic, uint32_t pin, const struct iommu_ir
     *entry = field_put(LVT_DELIVERY, APIC_NMI) | field_put(RTE_DESTINATION, to->apic_id);
     if (!iommu_on())
         return to->apic_id <= RTE_DESTINATION_MAX;
-    if (!ioapic->client)
-        ioapic->client = iommu_ioapic(ioapic->id, ioapic->pins, &diag);
-    if (!ioapic->client || !iommu_irq(ioapic->client, pin, to))
+    if (!client_make(ioapic, &diag) || !iommu_irq(ioapic->client, pin, to))
         return false;
     *entry = iommu_line(ioapic->client, pin, to);
     return true;
@@ -103,4 +101,94 @@ bool ioapic_route_isa(const struct acpi_host *acpi, unsigned irq, uint32_t apic_
         return false;
     rte_write(ioapic, line.gsi - ioapic->gsi_base, entry | (line.active_low ? RTE_ACTIVE_LOW : 0));
     return true;
+}
+
+/* ---- lines of guests ---- */
+
+bool ioapic_line_open(struct ioapic_line *line, uint32_t gsi, struct diag *diag)
+{
+    line->ioapic = ioapic_of(gsi);
+    if (!line->ioapic)
+        return diag_set(diag, "no I/O APIC has the input %u", gsi);
+    line->pin = gsi - line->ioapic->gsi_base;
+    return client_make(line->ioapic, diag);
+}
+
+/* With the edge the remote IRR goes, as there is nobody to wait for. */
+static void line_mask(const struct ioapic_line *line)
+{
+    lock_take(&lock);
+    reg_write(line->ioapic, IOAPIC_RTE(line->pin), RTE_MASKED);
+    lock_release(&lock);
+}
+
+bool ioapic_line_off(struct ioapic_line *line)
+{
+    line_mask(line);
+    line->on = false;
+    return iommu_irq(line->ioapic->client, line->pin, NULL);
+}
+
+static bool same_place(const struct ioapic_route *a, const struct ioapic_route *b)
+{
+    return a->apic_id == b->apic_id && a->vector == b->vector && a->level == b->level;
+}
+
+static uint64_t entry_of(const struct ioapic_line *line, const struct iommu_irq *to)
+{
+    const struct ioapic_route *route = &line->route;
+    return iommu_line(line->ioapic->client, line->pin, to) | (route->level ? RTE_LEVEL : 0) |
+           (route->active_low ? RTE_ACTIVE_LOW : 0) | (route->masked ? RTE_MASKED : 0);
+}
+
+/* What is in service stays so, unless the line becomes one of edges. */
+static void entry_write(const struct ioapic_line *line, uint64_t entry)
+{
+    uint32_t low = IOAPIC_RTE(line->pin);
+    lock_take(&lock);
+    reg_write(line->ioapic, low, (uint32_t)(entry | RTE_MASKED));
+    reg_write(line->ioapic, low + 1, (uint32_t)(entry >> 32));
+    if (!(entry & RTE_MASKED))
+        reg_write(line->ioapic, low, (uint32_t)entry);
+    lock_release(&lock);
+}
+
+bool ioapic_line_route(struct ioapic_line *line, const struct ioapic_route *route)
+{
+    struct iommu_irq to = {
+        .apic_id = route->apic_id, .vector = route->vector, .level = route->level};
+    bool moves = !line->on || !same_place(&line->route, route), done = true;
+    if (moves && line->on) {
+        line->route.masked = true;
+        entry_write(line, line->entry | RTE_MASKED);
+    }
+    if (moves)
+        done = iommu_irq(line->ioapic->client, line->pin, &to);
+    line->route = *route;
+    line->on = true;
+    line->entry = entry_of(line, &to);
+    entry_write(line, line->entry);
+    return done;
+}
+
+bool ioapic_line_in_service(const struct ioapic_line *line)
+{
+    lock_take(&lock);
+    uint32_t low = reg_read(line->ioapic, IOAPIC_RTE(line->pin));
+    lock_release(&lock);
+    return (low & RTE_REMOTE_IRR) != 0;
+}
+
+/* By way of an edge-triggered entry, which works on I/O APICs without an EOI register, too, and
+ * touches no other line with this vector. */
+void ioapic_line_end(const struct ioapic_line *line)
+{
+    uint32_t reg = IOAPIC_RTE(line->pin);
+    lock_take(&lock);
+    uint32_t low = reg_read(line->ioapic, reg);
+    if (low & RTE_REMOTE_IRR) {
+        reg_write(line->ioapic, reg, (low | (uint32_t)RTE_MASKED) & (uint32_t)~RTE_LEVEL);
+        reg_write(line->ioapic, reg, low);
+    }
+    lock_release(&lock);
 }

@@ -35,8 +35,8 @@ enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *
         diag_hint(diag, "turn on \"VT-d\" or \"IOMMU\" in the firmware setup");
         return IOMMU_UNUSED;
     }
-    if (!ioapics_served(diag) || !found->probe(machine, diag))
-        return IOMMU_UNUSED;
+    if (!found->probe(machine, diag) || !ioapics_served(diag))
+        return found->block ? found->block(machine, diag) : IOMMU_UNUSED;
     if (!found->start(machine, diag))
         return IOMMU_BROKEN;
     ops = found;
@@ -65,7 +65,7 @@ struct iommu_client *iommu_prepare(struct iommu_source source, uint32_t irqs, st
 {
     if (!ops || irqs > IOMMU_MAX_IRQS) {
         diag_set(diag, ops ? "a device has more interrupts than an IOMMU has entries for it"
-                           : "this machine has no IOMMU");
+                           : "no IOMMU keeps a device in bounds here");
         return NULL;
     }
     struct iommu_client *client = host_alloc(sizeof(*client), 16);
@@ -149,6 +149,11 @@ uint64_t iommu_line(struct iommu_client *client, uint32_t n, const struct iommu_
     uint64_t entry = ops->line(client, n, irq);
     lock_release(&lock);
     return entry;
+}
+
+bool iommu_line_has_vector(void)
+{
+    return ops && ops->line_has_vector;
 }
 
 struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag)

@@ -52,6 +52,9 @@ struct iommu_machine {
 
 enum iommu_result {
     IOMMU_UNUSED, /* the machine has none, or none that can be used: the diagnosis says why */
+    /* All DMA is blocked, but interrupts are not: nobody can be given a device. Why, the diagnosis
+     * says. To the functions below it is as if there was no IOMMU. */
+    IOMMU_BLOCKING,
     IOMMU_ON,     /* everything is blocked */
     IOMMU_BROKEN, /* a unit that was to be turned on does not obey: the machine is not safe */
 };
@@ -103,6 +106,13 @@ struct iommu_message iommu_message(const struct iommu_client *client, uint32_t n
  * caller's.
  */
 uint64_t iommu_line(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
+
+/*
+ * Does iommu_line() leave the interrupt's vector where I/O APICs look for it when a processor's EOI
+ * is broadcast? VT-d does; with AMD-Vi the entry's number stands there, and a level-triggered line
+ * is ended by software.
+ */
+bool iommu_line_has_vector(void);
 
 /* The I/O APIC with this id in the MADT, as a client with `lines` entries. NULL: diagnosis. */
 struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag);

@@ -9,6 +9,12 @@
 struct iommu_ops {
     /* Map and read all units' registers, and write none. False: they cannot be used. */
     bool (*probe)(const struct iommu_machine *machine, struct diag *diag);
+    /*
+     * After a probe() that was false: block all DMA and let interrupts pass. IOMMU_BLOCKING or,
+     * when not even that can be had, IOMMU_UNUSED: *diag stays as it is; or IOMMU_BROKEN. NULL:
+     * like IOMMU_UNUSED.
+     */
+    enum iommu_result (*block)(const struct iommu_machine *machine, struct diag *diag);
     /* Turn all on. False: one does not obey. */
     bool (*start)(const struct iommu_machine *machine, struct diag *diag);
     /* `twin`: another client of the same source, or NULL. Source and count are set. */
@@ -20,6 +26,7 @@ struct iommu_ops {
     bool (*irq)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
     struct iommu_message (*message)(const struct iommu_client *client, uint32_t n);
     uint64_t (*line)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
+    bool line_has_vector; /* iommu_line_has_vector() */
     bool (*poll)(struct iommu_fault *fault);
     /* These two may be NULL: then the units have to be polled. */
     bool (*alert)(uint32_t apic_id);

@@ -120,7 +120,7 @@ uint32_t pci_init(const struct pci_segment *windows, uint32_t count, uint64_t ad
 {
     machine =
         (struct pci_access){.read = config_read, .write = config_write, .address_end = address_end};
-    return pci_use_windows(&machine, windows, count);
+    return pci_use_windows(&machine, windows, count, PCI_WINDOWS_END);
 }
 
 uint32_t pci_take_over(struct pci_inventory *inventory)

@@ -11,10 +11,10 @@
 #include "kernel/pci/inventory.h"
 
 /*
- * Set up access by these windows; those that end beyond 4 GiB are left out, as the boot half's
- * tables do not map them. Without one for segment 0 mechanism #1 serves it. `address_end` is 1 <<
- * MAXPHYADDR. Returns how many windows were left out. On the bootstrap processor, before
- * memory_init(): windows are reached at their physical addresses.
+ * Set up access by these windows, which are MCFG's; those that end beyond PCI_WINDOWS_END or
+ * `address_end`, 1 << MAXPHYADDR, are left out, as the boot half's tables do not map them. Without
+ * one for segment 0 mechanism #1 serves it. Returns how many windows were left out. On the
+ * bootstrap processor, before memory_init(): windows are reached at their physical addresses.
  */
 uint32_t pci_init(const struct pci_segment *windows, uint32_t count, uint64_t address_end);
 

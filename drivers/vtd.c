@@ -74,18 +74,27 @@ static bool invalidate(uint16_t segment, const struct vtd_pair *what, uint32_t c
     return done;
 }
 
+static bool map_units(const struct acpi_dmar *dmar, struct diag *diag)
+{
+    vtd.units = host_alloc(dmar->unit_count * sizeof(struct vtd_unit), 16);
+    for (uint32_t i = 0; i < dmar->unit_count; i++)
+        if (!vtd_unit_map(&vtd.units[i], &dmar->units[i], diag))
+            return false;
+    vtd.unit_count = dmar->unit_count;
+    return true;
+}
+
 static bool vtd_probe(const struct iommu_machine *machine, struct diag *diag)
 {
     const struct acpi_dmar *dmar = &machine->remapping.host->dmar;
+    vtd.x2apic = machine->x2apic;
+    if (!map_units(dmar, diag))
+        return false;
     if (!dmar->intr_remap)
         return diag_set(diag, "the DMAR table says that interrupts cannot be remapped");
-    vtd.x2apic = machine->x2apic;
-    vtd.units = host_alloc(dmar->unit_count * sizeof(struct vtd_unit), 16);
-    for (uint32_t i = 0; i < dmar->unit_count; i++) {
+    for (uint32_t i = 0; i < vtd.unit_count; i++) {
         struct vtd_caps caps;
-        struct vtd_unit *unit = &vtd.units[i];
-        if (!vtd_unit_map(unit, &dmar->units[i], diag) ||
-            !vtd_caps_read(unit->cap, unit->ecap, vtd.x2apic, &caps, diag))
+        if (!vtd_caps_read(vtd.units[i].cap, vtd.units[i].ecap, vtd.x2apic, &caps, diag))
             return false;
         if (i == 0)
             vtd.caps = caps;
@@ -93,8 +102,32 @@ static bool vtd_probe(const struct iommu_machine *machine, struct diag *diag)
     }
     if (vtd_levels(&vtd.caps) == 0)
         return diag_set(diag, "the VT-d units have no number of table levels in common");
-    vtd.unit_count = dmar->unit_count;
     return true;
+}
+
+static bool disobeys(const struct iommu_machine *machine, uint32_t unit, struct diag *diag)
+{
+    return diag_set(diag, "the VT-d unit at 0x%llx does not obey",
+                    (unsigned long long)machine->remapping.host->dmar.units[unit].base);
+}
+
+/* One empty root table for all units. What the probe did not find out counts as not there. */
+static enum iommu_result vtd_block(const struct iommu_machine *machine, struct diag *diag)
+{
+    for (uint32_t i = 0; i < vtd.unit_count; i++)
+        if (!vtd_is_there(vtd.units[i].cap, vtd.units[i].ecap))
+            return IOMMU_UNUSED;
+    if (vtd.unit_count == 0)
+        return IOMMU_UNUSED;
+    const void *roots = host_alloc(PAGE_4K, PAGE_4K);
+    vtd.caps.coherent = false;
+    publish(roots, PAGE_4K);
+    for (uint32_t i = 0; i < vtd.unit_count; i++)
+        if (!vtd_unit_block(&vtd.units[i], host_hpa(roots))) {
+            disobeys(machine, i, diag);
+            return IOMMU_BROKEN;
+        }
+    return IOMMU_BLOCKING;
 }
 
 static struct segment *segment_make(uint16_t number)
@@ -122,8 +155,7 @@ static bool vtd_start(const struct iommu_machine *machine, struct diag *diag)
                                   .irte_count = vtd.irte_count,
                                   .x2apic = vtd.x2apic};
         if (!vtd_unit_start(&vtd.units[i], &roots))
-            return diag_set(diag, "the VT-d unit at 0x%llx does not obey",
-                            (unsigned long long)machine->remapping.host->dmar.units[i].base);
+            return disobeys(machine, i, diag);
     }
     fmt_print(vtd.name, sizeof(vtd.name), "VT-d, %u unit%s, %d-bit, %s pages", vtd.unit_count,
               vtd.unit_count == 1 ? "" : "s", vtd_levels(&vtd.caps) == 4 ? 48 : 39,
@@ -249,6 +281,7 @@ static const char *vtd_name(void)
 
 const struct iommu_ops vtd_ops = {
     .probe = vtd_probe,
+    .block = vtd_block,
     .start = vtd_start,
     .prepare = vtd_prepare,
     .domain = vtd_domain,
@@ -256,6 +289,7 @@ const struct iommu_ops vtd_ops = {
     .irq = vtd_irq,
     .message = vtd_message_of,
     .line = vtd_line,
+    .line_has_vector = true,
     .poll = vtd_poll,
     .alert = vtd_alert,
     .listen = vtd_listen,

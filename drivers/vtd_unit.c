@@ -66,6 +66,12 @@ static uint32_t fault_registers(const struct vtd_unit *unit)
     return 1 + (uint32_t)field_get(VTD_CAP_NFR, unit->cap);
 }
 
+/* IOTLB_REG. */
+static uint32_t iotlb_register(const struct vtd_unit *unit)
+{
+    return 16 * (uint32_t)field_get(VTD_ECAP_IRO, unit->ecap) + 8;
+}
+
 bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct diag *diag)
 {
     uint64_t size = from->size < REGISTERS_MOST ? from->size : REGISTERS_MOST;
@@ -73,8 +79,10 @@ bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct di
     unit->segment = from->segment;
     unit->cap = read64(unit, VTD_CAP_REG);
     unit->ecap = read64(unit, VTD_ECAP_REG);
-    if (fault_register(unit, fault_registers(unit)) > size)
-        return diag_set(diag, "the VT-d unit at 0x%llx has fault records beyond its registers",
+    bool queue = (unit->ecap & VTD_ECAP_QI) != 0;
+    if (fault_register(unit, fault_registers(unit)) > size ||
+        (!queue && iotlb_register(unit) + 8 > size))
+        return diag_set(diag, "the VT-d unit at 0x%llx has registers beyond their end",
                         (unsigned long long)from->base);
     return true;
 }
@@ -160,13 +168,45 @@ static bool leftovers_off(const struct vtd_unit *unit)
     return !(status & VTD_GCMD_EAFL) || command(unit, VTD_GCMD_EAFL, false);
 }
 
-/* With translation left on, the unit goes from firmware's tables to ours in one step. */
-static bool translation_on(struct vtd_unit *unit, const struct vtd_roots *roots)
+/* A command in the highest bit of a register of 64 bits: the unit clears it when it has done it. */
+static bool register_command(const struct vtd_unit *unit, uint32_t reg, uint64_t value)
+{
+    if (!wait_for(unit, reg + 4, BIT(31), false))
+        return false;
+    write64(unit, reg, value);
+    return wait_for(unit, reg + 4, BIT(31), false);
+}
+
+/* "Register-based Invalidation Interface". A unit that does not say that it did everything, did not
+ * know what to do. */
+static bool registers_invalidate(const struct vtd_unit *unit)
+{
+    uint32_t iotlb = iotlb_register(unit);
+    return register_command(unit, VTD_CCMD_REG,
+                            VTD_CCMD_ICC | field_put(VTD_CCMD_CIRG, VTD_GLOBAL)) &&
+           field_get(VTD_CCMD_CAIG, read64(unit, VTD_CCMD_REG)) == VTD_GLOBAL &&
+           register_command(unit, iotlb,
+                            VTD_IOTLB_IVT | field_put(VTD_IOTLB_IIRG, VTD_GLOBAL) | VTD_IOTLB_DR |
+                                VTD_IOTLB_DW) &&
+           field_get(VTD_IOTLB_IAIG, read64(unit, iotlb)) == VTD_GLOBAL;
+}
+
+/* By the queue, which stays on, where there is one: units of version 6 and later have no other way.
+ */
+static bool invalidate_all(struct vtd_unit *unit)
 {
     const struct vtd_pair all[] = {vtd_invalidate_contexts(), vtd_invalidate_tlb()};
-    write64(unit, VTD_RTADDR_REG, roots->contexts.raw);
-    return flush_write_buffer(unit) && command(unit, VTD_GCMD_SRTP, true) && queue_on(unit) &&
-           invalidate(unit, all, 2) && command(unit, VTD_GCMD_TE, true);
+    if (!(unit->ecap & VTD_ECAP_QI))
+        return registers_invalidate(unit);
+    return queue_on(unit) && invalidate(unit, all, 2);
+}
+
+/* With translation left on, the unit goes from firmware's tables to ours in one step. */
+static bool translation_on(struct vtd_unit *unit, hpa_t roots)
+{
+    write64(unit, VTD_RTADDR_REG, roots.raw);
+    return flush_write_buffer(unit) && command(unit, VTD_GCMD_SRTP, true) && invalidate_all(unit) &&
+           command(unit, VTD_GCMD_TE, true);
 }
 
 static uint64_t irta(const struct vtd_roots *roots)
@@ -199,8 +239,22 @@ bool vtd_unit_start(struct vtd_unit *unit, const struct vtd_roots *roots)
 {
     unit->queue = host_alloc(PAGE_4K, PAGE_4K);
     forget_faults(unit);
-    unit->dead = !leftovers_off(unit) || !translation_on(unit, roots) ||
+    unit->dead = !leftovers_off(unit) || !translation_on(unit, roots->contexts) ||
                  !remapping_on(unit, roots) || !regions_off(unit);
+    return !unit->dead;
+}
+
+/* What firmware left in the table would go to its processors. */
+static bool remapping_off(const struct vtd_unit *unit)
+{
+    return !(read32(unit, VTD_GSTS_REG) & VTD_GCMD_IRE) || command(unit, VTD_GCMD_IRE, false);
+}
+
+bool vtd_unit_block(struct vtd_unit *unit, hpa_t roots)
+{
+    unit->queue = host_alloc(PAGE_4K, PAGE_4K);
+    forget_faults(unit);
+    unit->dead = !leftovers_off(unit) || !translation_on(unit, roots) || !remapping_off(unit);
     return !unit->dead;
 }
 

@@ -37,6 +37,13 @@ struct vtd_roots {
 bool vtd_unit_start(struct vtd_unit *unit, const struct vtd_roots *roots);
 
 /*
+ * Likewise, with a root table in which nothing is present and without interrupt remapping: all DMA
+ * is blocked, and interrupts pass. That every unit can, by its queue or by its registers. False: it
+ * does not obey.
+ */
+bool vtd_unit_block(struct vtd_unit *unit, hpa_t roots);
+
+/*
  * Let it do these invalidations, at most VTD_MAX_INVALIDATIONS, after everything that was written
  * to memory before, and wait until they are done. False: the unit is dead.
  */

@@ -52,7 +52,8 @@ void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pc
                     const struct config *config, struct hardware *hardware)
 {
     note_bridges(pci);
-    demand = iommu_demand(config_most_functions(config), pci_last_bus(pci));
+    demand =
+        iommu_demand(config_most_functions(config), config_intx_lines(config), pci_last_bus(pci));
     hardware->iommu_bytes = iommu_bytes(acpi, &demand);
     if (!survey_devices(acpi, pci, hardware))
         log_line(SURVEY_TOO_MANY_TIED, HARDWARE_MAX_TIED);
@@ -65,6 +66,9 @@ bool isolate_start(const struct acpi_host *acpi, struct diag *diag)
     switch (iommu_start(&machine, diag)) {
     case IOMMU_UNUSED:
         log_line("IOMMU: none in use: %s", diag->message);
+        return true;
+    case IOMMU_BLOCKING:
+        log_line("IOMMU: DMA blocked, but no devices for guests: %s", diag->message);
         return true;
     case IOMMU_ON:
         log_line("IOMMU: %s: DMA blocked, interrupts remapped", iommu_name());

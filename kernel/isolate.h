@@ -19,9 +19,9 @@ void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pc
                     const struct config *config, struct hardware *hardware);
 
 /*
- * Block all DMA and all interrupts of devices, and log that, or why not: then all that keeps
- * devices from memory is pci_silence(). After ioapic_init() and tsc_init(). False and a diagnosis
- * when an IOMMU does not obey: who knows what it does.
+ * Block all DMA and all interrupts of devices, or as much of that as the IOMMU can, and log that,
+ * or why not: then all that keeps devices from memory is pci_silence(). After ioapic_init() and
+ * tsc_init(). False and a diagnosis when an IOMMU does not obey: who knows what it does.
  */
 bool isolate_start(const struct acpi_host *acpi, struct diag *diag);
 

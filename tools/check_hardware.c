@@ -120,8 +120,8 @@ bool check_hardware(const char *path, const struct config *config, const char *c
         fprintf(stderr, "%s: the hypervisor uses too many registers\n", path);
         return false;
     }
-    struct iommu_demand demand =
-        iommu_demand(config_most_functions(config), pci_last_bus(&report.pci));
+    struct iommu_demand demand = iommu_demand(config_most_functions(config),
+                                              config_intx_lines(config), pci_last_bus(&report.pci));
     report.hardware.iommu_bytes = iommu_bytes(&report.acpi, &demand);
     if (!plan_build(&inputs, &plan, &diag))
         return tell_diag(diag.line > 0 ? config_path : path, &diag);

@@ -109,11 +109,11 @@ static uint64_t amdvi_bytes(const struct acpi_ivrs *ivrs, const struct iommu_dem
     return bytes;
 }
 
-struct iommu_demand iommu_demand(uint32_t functions, uint8_t last_bus)
+struct iommu_demand iommu_demand(uint32_t functions, uint32_t lines, uint8_t last_bus)
 {
     return (struct iommu_demand){
-        .clients = IOMMU_OWN_CLIENTS + functions * IOMMU_MAX_SOURCES,
-        .irqs = IOMMU_OWN_IRQS + functions * IOMMU_MAX_IRQS,
+        .clients = IOMMU_OWN_CLIENTS + functions * IOMMU_MAX_SOURCES + lines,
+        .irqs = IOMMU_OWN_IRQS + functions * IOMMU_MAX_IRQS + lines * IOMMU_MAX_LINES,
         .last_bus = last_bus,
     };
 }

@@ -15,7 +15,7 @@ struct iommu_demand {
 #define IOMMU_MAX_LINES 240 /* of an I/O APIC */
 
 /* What the hypervisor itself asks for: the lines of its serial port and its timer, which are on one
- * I/O APIC. */
+ * I/O APIC. Each INTx of a guest's may be on another one. */
 #define IOMMU_OWN_CLIENTS 1
 #define IOMMU_OWN_IRQS    IOMMU_MAX_LINES
 
@@ -24,8 +24,8 @@ struct iommu_demand {
 /* Sources under which a function may appear at most. */
 #define IOMMU_MAX_SOURCES 3
 
-/* The hypervisor's own, and what so many functions of guests may need. */
-struct iommu_demand iommu_demand(uint32_t functions, uint8_t last_bus);
+/* The hypervisor's own, and what so many functions of guests and lines for INTx may need. */
+struct iommu_demand iommu_demand(uint32_t functions, uint32_t lines, uint8_t last_bus);
 
 /* Entries of an interrupt remapping table of VT-d for so many interrupts: a power of two. */
 uint32_t iommu_vtd_entries(uint32_t irqs);

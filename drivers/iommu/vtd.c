@@ -58,12 +58,17 @@ static bool refuse(struct diag *diag, const char *what)
     return diag_set(diag, "a VT-d unit lacks %s", what);
 }
 
+bool vtd_is_there(uint64_t cap, uint64_t ecap)
+{
+    return cap != ~UINT64_C(0) && ecap != ~UINT64_C(0);
+}
+
 bool vtd_caps_read(uint64_t cap, uint64_t ecap, bool x2apic, struct vtd_caps *caps,
                    struct diag *diag)
 {
     uint64_t widths = field_get(VTD_CAP_SAGAW, cap), pages = field_get(VTD_CAP_SSLPS, cap);
 
-    if (cap == ~UINT64_C(0) || ecap == ~UINT64_C(0)) {
+    if (!vtd_is_there(cap, ecap)) {
         return diag_set(diag, "a VT-d unit of the DMAR table is not there");
     }
     *caps = (struct vtd_caps){

@@ -27,6 +27,9 @@ struct vtd_caps {
     bool write_buffer; /* changes in memory must be flushed with GCMD.WBF */
 };
 
+/* Does a unit answer with its registers? */
+bool vtd_is_there(uint64_t cap, uint64_t ecap);
+
 /*
  * What is behind the Capability and Extended Capability Registers of a unit. False and a diagnosis
  * that names the unit when it lacks what is needed: translation of 39 or 48 bits, 2 MiB pages,

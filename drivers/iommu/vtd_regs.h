@@ -14,6 +14,7 @@
 #define VTD_GCMD_REG    0x18 /* 32 bits */
 #define VTD_GSTS_REG    0x1c /* 32 bits */
 #define VTD_RTADDR_REG  0x20
+#define VTD_CCMD_REG    0x28
 #define VTD_FSTS_REG    0x34 /* 32 bits */
 #define VTD_FECTL_REG   0x38 /* 32 bits */
 #define VTD_FEDATA_REG  0x3c /* 32 bits */
@@ -47,6 +48,7 @@
 #define VTD_ECAP_IR  BIT(3)
 #define VTD_ECAP_EIM BIT(4)
 #define VTD_ECAP_SC  BIT(7)
+#define VTD_ECAP_IRO BITS(17, 8) /* where IVA_REG is, in 16 bytes; IOTLB_REG is behind it */
 
 /* Global Command and Global Status: the same bits, but for those that command once. */
 #define VTD_GCMD_CFI   BIT(23)
@@ -62,6 +64,17 @@
 
 /* Root Table Address Register: 0 is the legacy mode that is used here. */
 #define VTD_RTADDR_TTM BITS(11, 10)
+
+/* Context Command Register, and IOTLB Invalidate Register: what is asked for, and what was done. */
+#define VTD_CCMD_ICC   BIT(63)
+#define VTD_CCMD_CIRG  BITS(62, 61)
+#define VTD_CCMD_CAIG  BITS(60, 59)
+#define VTD_IOTLB_IVT  BIT(63)
+#define VTD_IOTLB_IIRG BITS(61, 60)
+#define VTD_IOTLB_IAIG BITS(58, 57)
+#define VTD_IOTLB_DR   BIT(49)
+#define VTD_IOTLB_DW   BIT(48)
+#define VTD_GLOBAL     1 /* granularity: everything */
 
 /* Fault Status Register: these are cleared by writing 1. */
 #define VTD_FSTS_PFO    BIT(0)

@@ -2,6 +2,7 @@
 #include "kernel/acpi/guest.h"
 
 #include "kernel/acpi/guest_dsdt.h"
+#include "kernel/acpi/guest_prt.h"
 #include "kernel/acpi/tables.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/mem.h"
@@ -118,21 +119,24 @@ static void put_window(uint8_t *bytes, size_t size, const struct acpi_guest_para
         put(bytes, at + 24, 8, params->high_end - params->high_start);
         break;
     }
-    put(bytes, HEADER_CHECKSUM, 1, 0);
-    put(bytes, HEADER_CHECKSUM, 1, (uint8_t)-acpi_sum(bytes, (uint32_t)size));
 }
 
 static struct table build_dsdt(struct builder *builder, const struct acpi_guest_params *params)
 {
     struct table dsdt;
     size_t size;
-    const uint8_t *compiled = guest_dsdt(&size);
-    uint8_t *bytes = open_table(builder, size, &dsdt);
+    const uint8_t *compiled = guest_dsdt(params->pci_express, &size);
+    size_t more = guest_prt_size(params->routes, params->route_count);
+    uint8_t *bytes = open_table(builder, size + more, &dsdt);
 
     if (bytes) {
         memcpy(bytes, compiled, size);
+        guest_prt_put(bytes + size, params->routes, params->route_count);
+        put(bytes, HEADER_LENGTH, 4, size + more);
         if (params->high_start != 0)
             put_window(bytes, size, params);
+        put(bytes, HEADER_CHECKSUM, 1, 0);
+        put(bytes, HEADER_CHECKSUM, 1, (uint8_t)-acpi_sum(bytes, size + more));
     }
     return dsdt;
 }
@@ -207,17 +211,32 @@ static struct table build_madt(struct builder *builder, uint32_t vcpu_count)
     return madt;
 }
 
+/* One entry: bus 0 of segment 0, and so all numbers but the base are zero. */
+static struct table build_mcfg(struct builder *builder)
+{
+    struct table mcfg;
+    uint8_t *bytes = open_table(builder, MCFG_ENTRIES + MCFG_ENTRY_SIZE, &mcfg);
+
+    if (bytes)
+        put(bytes, MCFG_ENTRIES, 8, GUEST_ECAM_BASE);
+    close_table(builder, mcfg, "MCFG", 1);
+    return mcfg;
+}
+
+/* What the root lists. */
+struct tables {
+    uint32_t count;
+    struct table all[3];
+};
+
 /* The list of tables: an XSDT with addresses of 8 bytes, or of 4 bytes the RSDT for who is old. */
-static struct table build_root(struct builder *builder, size_t width, struct table fadt,
-                               struct table madt)
+static struct table build_root(struct builder *builder, size_t width, const struct tables *tables)
 {
     struct table root;
-    uint8_t *bytes = open_table(builder, HEADER_SIZE + 2 * width, &root);
+    uint8_t *bytes = open_table(builder, HEADER_SIZE + tables->count * width, &root);
 
-    if (bytes) {
-        put(bytes, HEADER_SIZE, width, address_of(builder, fadt));
-        put(bytes, HEADER_SIZE + width, width, address_of(builder, madt));
-    }
+    for (uint32_t i = 0; bytes && i < tables->count; i++)
+        put(bytes, HEADER_SIZE + i * width, width, address_of(builder, tables->all[i]));
     close_table(builder, root, width == 8 ? "XSDT" : "RSDT", 1);
     return root;
 }
@@ -240,6 +259,7 @@ static bool is_possible(const struct acpi_guest_params *params)
 {
     return params->vcpu_count >= 1 && params->vcpu_count <= GUEST_ACPI_MAX_VCPUS &&
            params->base.raw >= GUEST_RSDP_START && params->base.raw < GUEST_RESET_VECTOR &&
+           params->route_count <= GUEST_ACPI_MAX_ROUTES &&
            is_aligned(params->base.raw, TABLE_ALIGN) && params->high_start <= params->high_end &&
            is_aligned(params->high_start | params->high_end, PAGE_4K);
 }
@@ -248,7 +268,8 @@ bool acpi_guest_build(const struct acpi_guest_params *params, void *buffer, size
                       size_t *used)
 {
     struct builder builder = {.bytes = buffer, .base = params->base.raw};
-    struct table fadt, madt, rsdt, xsdt;
+    struct tables tables = {.count = 2};
+    struct table rsdt, xsdt;
 
     *used = 0;
     if (!is_possible(params))
@@ -257,10 +278,12 @@ bool acpi_guest_build(const struct acpi_guest_params *params, void *buffer, size
     if (size < builder.size)
         builder.size = size;
     take(&builder, RSDP_SIZE);
-    fadt = build_fadt(&builder, build_dsdt(&builder, params));
-    madt = build_madt(&builder, params->vcpu_count);
-    rsdt = build_root(&builder, 4, fadt, madt);
-    xsdt = build_root(&builder, 8, fadt, madt);
+    tables.all[0] = build_fadt(&builder, build_dsdt(&builder, params));
+    tables.all[1] = build_madt(&builder, params->vcpu_count);
+    if (params->pci_express)
+        tables.all[tables.count++] = build_mcfg(&builder);
+    rsdt = build_root(&builder, 4, &tables);
+    xsdt = build_root(&builder, 8, &tables);
     if (builder.full)
         return false;
     fill_rsdp(&builder, rsdt, xsdt);

@@ -5,6 +5,7 @@
  *
  *   RSDP -> XSDT -> FADT -> DSDT (guest_dsdt.asl, compiled when Bulkhead is built)
  *                -> MADT
+ *                -> MCFG, for a guest with PCI functions
  *        RSDT, the same for those that know no XSDT
  *
  * The tables promise devices; who emulates them takes their places from here.
@@ -38,6 +39,11 @@
 #define GUEST_PCI_MEMORY_START 0xc0000000u
 #define GUEST_PCI_MEMORY_END   0xfec00000u
 
+/* Configuration space of a guest with PCI functions, whose window for PCI memory ends here. GPA; of
+ * bus 0, as there is no other. */
+#define GUEST_ECAM_BASE 0xfe000000u
+#define GUEST_ECAM_SIZE 0x00100000u
+
 /* Where a PC's operating system looks for the RSDP: GPA, end not included. */
 #define GUEST_RSDP_START 0xe0000
 #define GUEST_RSDP_END   0x100000
@@ -50,12 +56,25 @@
 
 #define GUEST_ACPI_MAX_VCPUS 1024
 
+/* Where the interrupt pin of a function on bus 0 goes: an input of the I/O APIC, level-triggered
+ * and active low as PCI has it. */
+struct acpi_route {
+    uint8_t device;
+    uint8_t pin; /* 0: INTA# .. 3: INTD# */
+    uint8_t gsi;
+};
+
+#define GUEST_ACPI_MAX_ROUTES 128
+
 struct acpi_guest_params {
     gpa_t base;          /* where the buffer will lie; the RSDP is its start: a multiple of 16 from
                           * GUEST_RSDP_START on; all that is used ends at GUEST_RESET_VECTOR or below */
     uint32_t vcpu_count; /* 1 .. GUEST_ACPI_MAX_VCPUS; their APIC ids and UIDs are 0 .. count - 1 */
+    bool pci_express;    /* it has PCI functions */
     uint64_t high_start; /* where PCI devices may be above the RAM: from here, ... */
     uint64_t high_end;   /* ... to below here, whole pages; both 0: from 1 TiB to 2 TiB */
+    const struct acpi_route *routes; /* for \_SB.PCI0._PRT, which is not there without any */
+    uint32_t route_count;            /* at most GUEST_ACPI_MAX_ROUTES */
 };
 
 /*

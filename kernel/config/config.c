@@ -193,3 +193,12 @@ uint32_t config_most_functions(const struct config *config)
         most += config->devices[i].selector.kind == PCI_BY_SLOT ? PCI_SLOT_FUNCTIONS : 1;
     return most;
 }
+
+uint32_t config_intx_lines(const struct config *config)
+{
+    uint32_t lines = 0;
+
+    for (uint32_t i = 0; i < config->device_count; i++)
+        lines += config->devices[i].gsi != 0;
+    return lines;
+}

@@ -48,6 +48,8 @@
  *     device = 8086:10d3        # the first one with these vendor and device ids, #2 the second
  *     device = nvme#1           # the first NVMe disk; kernel/pci/class.c has all such names
  *     device = class:0200#1     # the first one of that class
+ *     device = 00:05.0 intx=21  # with the I/O APIC's input (GSI) that its interrupt pin is wired
+ * to
  *
  * Rules of the text: ASCII, lines end with LF or CR LF, a UTF-8 mark at the start is skipped. Names
  * of sections and keys are small letters. A comment starts with a "#" at the start of a line or
@@ -83,6 +85,7 @@
 #define CONFIG_MAX_DEVICES       64 /* lines, of all guests together */
 #define CONFIG_MIN_MEMORY        MIB(64)
 #define CONFIG_MAX_MEMORY        GIB(16384) /* so that the sum of all guests fits 64 bits by far */
+#define CONFIG_MAX_GSI           65535
 #define CONFIG_ADDRESS_END       (UINT64_C(1) << 47) /* beyond all memory that a guest can have */
 
 /*
@@ -123,6 +126,7 @@ struct config_module {
 struct config_device {
     struct slice at; /* the value, for messages of the planner */
     struct pci_selector selector;
+    uint32_t gsi; /* its INTx is this input of the I/O APICs: 1 .. CONFIG_MAX_GSI; 0: not told */
 };
 
 struct config_guest {
@@ -177,6 +181,9 @@ static inline uint64_t config_bytes(const struct config *config)
 
 /* How many PCI functions its lines may mean at most: which they are, the planner finds out. */
 uint32_t config_most_functions(const struct config *config);
+
+/* How many of its lines tell of an INTx. */
+uint32_t config_intx_lines(const struct config *config);
 
 /*
  * Parse and check `text` (size bytes, need not end in a zero byte). The config's slices point into

@@ -40,6 +40,8 @@ struct image_guest {
     uint64_t memory;     /* bytes of RAM, from 0 up to the hole and from its end on */
     uint64_t hole_start; /* GPA, multiples of 2 MiB, at most 4 GiB */
     uint64_t hole_end;   /* GPA, at least hole_start */
+    uint64_t ecam_start; /* GPA of PCI configuration space in the hole ... */
+    uint64_t ecam_size;  /* ... and its bytes; 0: there is none */
     gpa_t rsdp;          /* where the ACPI RSDP will lie */
     struct image_file kernel;
     struct image_text cmdline;

@@ -15,6 +15,7 @@ uint32_t memory_map(const struct image_guest *guest, struct map_range ranges[MAP
         {MAP_ACPI_START, MAP_BIOS_START - MAP_ACPI_START, MAP_TYPE_ACPI},
         {MAP_BIOS_START, MAP_BIOS_END - MAP_BIOS_START, MAP_TYPE_RESERVED},
         {MAP_BIOS_END, low > MAP_BIOS_END ? low - MAP_BIOS_END : 0, MAP_TYPE_RAM},
+        {guest->ecam_start, guest->ecam_size, MAP_TYPE_RESERVED},
         {guest->hole_end, guest->memory - low, MAP_TYPE_RAM},
     };
     uint32_t count = 0;

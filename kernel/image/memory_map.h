@@ -8,7 +8,8 @@
  *   0xf0000   reserved                   BIOS area: MP tables, reset vector
  *   1 MiB     RAM up to the hole
  *             not in the map             the hole: PCI, APICs
- *   4 GiB     RAM, the rest
+ *               reserved                 in the hole: configuration space, if the guest has PCI
+ * functions 4 GiB     RAM, the rest
  */
 #ifndef BULKHEAD_KERNEL_IMAGE_MEMORY_MAP_H
 #define BULKHEAD_KERNEL_IMAGE_MEMORY_MAP_H
@@ -19,7 +20,7 @@
 #define MAP_ACPI_START 0xe0000
 #define MAP_BIOS_START 0xf0000
 #define MAP_BIOS_END   0x100000
-#define MAP_MAX_RANGES 6
+#define MAP_MAX_RANGES 7
 
 /* As BIOS function E820 numbers them, and with it Linux, PVH and multiboot. */
 enum map_type { MAP_TYPE_RAM = 1, MAP_TYPE_RESERVED = 2, MAP_TYPE_ACPI = 3 };

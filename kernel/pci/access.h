@@ -12,6 +12,9 @@
 
 #define PCI_MAX_SEGMENTS 65 /* windows that are used, and mechanism #1 for the rest */
 
+/* The kernel's windows lie below, where the boot half's tables map an address to itself. */
+#define PCI_WINDOWS_END BIT(47)
+
 /* Buses of one segment that are reached in one way. */
 struct pci_segment {
     hpa_t ecam;        /* of the segment's bus 0, even when first_bus is another; 0: no window, only
@@ -73,11 +76,14 @@ const struct pci_segment *pci_segment_find(const struct pci_access *access, uint
 
 /*
  * The ways to configuration space from MCFG's windows: `access`, which has none yet, gets those
- * that lie below 4 GiB as a whole, and then mechanism #1 for the buses of segment 0 that no window
- * has. Returns how many windows are left out.
+ * that lie below the machine's address_end and below `end` as a whole, and then mechanism #1 for
+ * the buses of segment 0 that no window has. Returns how many windows are left out.
  */
 uint32_t pci_use_windows(struct pci_access *access, const struct pci_segment *windows,
-                         uint32_t count);
+                         uint32_t count, uint64_t end);
+
+/* Does a window, whose bus 0 is or would be at `base`, lie below `end`? Neither is trusted. */
+bool pci_window_fits(uint64_t base, uint8_t last_bus, uint64_t end);
 
 static inline uint32_t pci_read32(const struct pci_access *access, pci_address_t at, uint32_t reg)
 {

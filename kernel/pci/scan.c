@@ -80,20 +80,22 @@ uint8_t pci_last_bus(const struct pci_inventory *inventory)
     return (uint8_t)last;
 }
 
-static bool is_reachable(const struct pci_segment *window)
+bool pci_window_fits(uint64_t base, uint8_t last_bus, uint64_t end)
 {
-    uint64_t end = ((uint64_t)window->last_bus + 1) << BUS_SHIFT;
+    uint64_t size = ((uint64_t)last_bus + 1) << BUS_SHIFT;
 
-    return window->ecam.raw != 0 && window->ecam.raw < GIB(4) && end <= GIB(4) - window->ecam.raw;
+    return base != 0 && base < end && size <= end - base;
 }
 
 uint32_t pci_use_windows(struct pci_access *access, const struct pci_segment *windows,
-                         uint32_t count)
+                         uint32_t count, uint64_t end)
 {
     uint32_t left_out = 0;
 
+    end = end < access->address_end ? end : access->address_end;
     for (uint32_t i = 0; i < count; i++) {
-        if (is_reachable(&windows[i]) && access->segment_count < PCI_MAX_SEGMENTS - 1)
+        if (pci_window_fits(windows[i].ecam.raw, windows[i].last_bus, end) &&
+            access->segment_count < PCI_MAX_SEGMENTS - 1)
             access->segments[access->segment_count++] = windows[i];
         else
             left_out++;

@@ -58,15 +58,24 @@ static bool check_kind(const struct candidate *at)
     return true;
 }
 
-/* Which line of an I/O APIC an INTx is, only AML tells, which nobody here can read. */
+/* Which line of an I/O APIC an INTx is, only AML tells, which nobody here can read: so the user has
+ * to say it. */
 static bool check_interrupts(const struct candidate *at)
 {
     const struct pci_function *function = at->function;
+    const struct config_device *wish = &at->work->config->devices[at->line];
 
+    if (wish->gsi != 0 && function->pin == 0 && wish->selector.kind != PCI_BY_SLOT) {
+        return refuse(at, "it has no INTx", "remove intx= from the line");
+    }
+    if (wish->gsi != 0) {
+        return true;
+    }
     return function->pin == 0 || function->caps.msi_vectors > 0 ||
            function->caps.msix_vectors > 0 ||
            refuse(at, "it has neither MSI nor MSI-X",
-                  "name another device: INTx cannot be given to a guest");
+                  "add the input of the I/O APIC to which its INTx is wired, such as intx=21; a "
+                  "Linux on this machine tells: /proc/interrupts, lspci -v");
 }
 
 static bool check_single(const struct candidate *at)
@@ -166,6 +175,7 @@ static bool add(const struct candidate *at)
         .guest = (uint16_t)at->guest,
         .line = at->line,
         .index = at->index,
+        .gsi = at->function->pin == 0 ? 0 : (uint16_t)at->work->config->devices[at->line].gsi,
     };
     device->requester_count = (uint8_t)pci_requesters(at->work->pci, at->index, device->requesters);
     if (at->function->parent != PCI_NONE) {
@@ -252,7 +262,7 @@ bool devices_take(struct plan_work *work)
             }
         }
     }
-    if (!groups_check(work)) {
+    if (!groups_check(work) || !lines_choose(work)) {
         return false;
     }
     for (uint32_t i = 0; i < plan->guest_count; i++) {

@@ -14,6 +14,10 @@
 #define HARDWARE_MAX_TIED   64
 #define HARDWARE_MAX_OWNED  280
 
+#define HARDWARE_MAX_IOAPICS 64
+#define HARDWARE_MAX_LINES   40 /* 16 of ISA, 16 NMIs, SCI, console */
+#define HARDWARE_MAX_PINS    240
+
 #define HARDWARE_ADDRESS_END (UINT64_C(1) << 52) /* no processor has more physical addresses */
 
 struct hardware_cpu {
@@ -53,6 +57,20 @@ struct hardware_owned {
     bool io; /* ports */
 };
 
+/* An I/O APIC: its inputs have the GSIs from the first on. */
+struct hardware_ioapic {
+    uint32_t first_gsi;
+    uint32_t pins; /* at most HARDWARE_MAX_PINS */
+};
+
+/* Inputs of I/O APICs that are no PCI function's. */
+enum hardware_line_use { LINE_ISA, LINE_SCI, LINE_NMI, LINE_CONSOLE };
+
+struct hardware_line {
+    uint32_t gsi;
+    uint32_t use; /* enum hardware_line_use */
+};
+
 struct hardware {
     uint32_t cpu_count; /* usable processors, the bootstrap processor first */
     struct hardware_cpu cpus[HARDWARE_MAX_CPUS];
@@ -68,6 +86,10 @@ struct hardware {
     pci_address_t tied[HARDWARE_MAX_TIED];
     uint32_t owned_count;
     struct hardware_owned owned[HARDWARE_MAX_OWNED];
+    uint32_t ioapic_count;
+    struct hardware_ioapic ioapics[HARDWARE_MAX_IOAPICS];
+    uint32_t line_count;
+    struct hardware_line lines[HARDWARE_MAX_LINES];
 };
 
 /*

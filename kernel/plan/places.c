@@ -4,7 +4,7 @@
  * when that is free in the guest, as this is simplest for people who compare; else at the first
  * free place in one of the two windows that its RAM leaves:
  *
- *     0 ... RAM ... 3 GiB | low window | I/O APIC ... 4 GiB ... RAM ... | high window ...
+ *     0 ... RAM ... 3 GiB | low window | ECAM ... 4 GiB ... RAM ... | high window ...
  * MAXPHYADDR
  *
  * What is mapped is whole pages, and not those with the MSI-X table, which the hypervisor keeps.
@@ -15,8 +15,6 @@
 #include "kernel/pci/describe.h"
 #include "kernel/plan/work.h"
 
-/* The guest's own ECAM and what else its platform needs come below the I/O APIC. */
-#define LOW_END     (GUEST_PCI_MEMORY_END - MIB(12))
 #define GUEST_BITS  46     /* what the guests' tables reach */
 #define SMALL_BITS  24     /* up to 16 MiB go below 4 GiB, where every kernel reaches them */
 #define PORTS_START 0x1000 /* below are the virtual devices' */
@@ -101,7 +99,7 @@ static uint64_t find_place(const struct placing *placing, const struct window *w
 /* Where a guest has no RAM and no devices of the hypervisor's. */
 static struct window low_window(void)
 {
-    return (struct window){GUEST_PCI_MEMORY_START, LOW_END};
+    return (struct window){GUEST_PCI_MEMORY_START, GUEST_ECAM_BASE};
 }
 
 static struct window high_window(const struct plan_work *work, uint32_t guest)

@@ -22,6 +22,10 @@
 #define PLAN_MAX_DEVICES 64
 #define PLAN_MAX_MMIO    256
 
+/* Inputs of a guest's I/O APIC for INTx: those that no ISA device has. */
+#define PLAN_FIRST_PIN 16
+#define PLAN_LAST_PIN  23
+
 /* The guest's view: RAM from 0 up to the hole, the rest from 4 GiB on. */
 #define PLAN_HOLE_START GIB(3)
 #define PLAN_HOLE_END   GIB(4)
@@ -43,9 +47,11 @@ struct plan_device {
     pci_address_t bridge;               /* the bridge above it, for a bus reset; 0 on a root bus */
     uint16_t requesters[PCI_MAX_REQUESTERS]; /* the requester ids under which it may appear */
     uint8_t requester_count;
-    uint16_t guest; /* its owner */
-    uint16_t line;  /* which of config->devices gave it away */
-    uint16_t index; /* in the inventory that the plan was made of */
+    uint8_t guest_gsi; /* INTx: the input of the guest's I/O APIC, PLAN_FIRST_PIN .. LAST_PIN */
+    uint16_t gsi;      /* and of the machine's; 0: the function has none */
+    uint16_t guest;    /* its owner */
+    uint16_t line;     /* which of config->devices gave it away */
+    uint16_t index;    /* in the inventory that the plan was made of */
 };
 
 struct plan_guest {
@@ -120,7 +126,8 @@ struct plan_inputs {
  * guest says smt, then as many as it can use; lists come first and as they are; memory in 2 MiB
  * pieces, 1 GiB aligned where that is possible and useful, from as few ranges and as near (NUMA) as
  * possible, never below 1 MiB; the hypervisor's own memory first. PCI functions only with an IOMMU,
- * and members of one isolation group to one guest only.
+ * and members of one isolation group to one guest only. An INTx is one guest's alone; it keeps its
+ * number in the guest where that has such an input.
  */
 bool plan_build(const struct plan_inputs *inputs, struct plan *plan, struct diag *diag);
 

@@ -41,11 +41,17 @@ static void print_bar(const struct output *out, const struct plan_device *device
 static void print_device(const struct output *out, const struct plan_device *device,
                          const struct config_guest *guest)
 {
-    char text[LINE_SIZE], what[LINE_SIZE];
+    char text[LINE_SIZE], what[LINE_SIZE], moved[24];
 
     pci_describe(&device->function, what, sizeof(what));
     fmt_print(text, sizeof(text), "%-15.*s  %s", GUEST_NAME(guest), what);
     out->line(out->context, text);
+    if (device->gsi != 0) {
+        fmt_print(moved, sizeof(moved), ", for the guest %u", device->guest_gsi);
+        fmt_print(text, sizeof(text), "%-17sINTx %u%s", "", device->gsi,
+                  device->gsi != device->guest_gsi ? moved : "");
+        out->line(out->context, text);
+    }
     for (uint32_t bar = 0; bar < PCI_BAR_COUNT; bar++) {
         print_bar(out, device, bar);
     }

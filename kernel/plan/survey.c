@@ -63,6 +63,36 @@ bool survey_registers(const struct acpi_host *acpi, const struct survey_console 
                                   "guests");
 }
 
+_Static_assert(ACPI_MAX_IOAPICS <= HARDWARE_MAX_IOAPICS, "survey_lines()");
+_Static_assert(ACPI_ISA_IRQS + ACPI_MAX_NMIS + 2 <= HARDWARE_MAX_LINES, "survey_lines()");
+
+static void note_line(struct hardware *hardware, uint32_t gsi, enum hardware_line_use use)
+{
+    hardware->lines[hardware->line_count++] = (struct hardware_line){gsi, use};
+}
+
+void survey_lines(const struct acpi_host *acpi, uint32_t (*pins)(uint32_t address),
+                  struct hardware *hardware)
+{
+    const struct acpi_madt *madt = &acpi->madt;
+
+    hardware->ioapic_count = madt->ioapic_count;
+    for (uint32_t i = 0; i < madt->ioapic_count; i++) {
+        uint32_t count = pins(madt->ioapics[i].address);
+        hardware->ioapics[i].first_gsi = madt->ioapics[i].gsi_base;
+        hardware->ioapics[i].pins = count < HARDWARE_MAX_PINS ? count : HARDWARE_MAX_PINS;
+    }
+    hardware->line_count = 0;
+    if (acpi->fadt.present)
+        note_line(hardware, acpi_isa_irq(acpi, acpi->fadt.sci_irq).gsi, LINE_SCI);
+    for (uint32_t i = 0; i < madt->nmi_count && i < ACPI_MAX_NMIS; i++)
+        note_line(hardware, madt->nmis[i].gsi, LINE_NMI);
+    if (acpi->spcr.present && acpi->spcr.has_gsi)
+        note_line(hardware, acpi->spcr.gsi, LINE_CONSOLE);
+    for (uint32_t irq = 0; irq < ACPI_ISA_IRQS; irq++)
+        note_line(hardware, madt->isa[irq].gsi, LINE_ISA);
+}
+
 /* Interface types of the SPCR: 0 and 1 are 16550s at ports; a memory-mapped one is not driven. */
 static bool spcr_is_16550(const struct acpi_spcr *spcr)
 {

@@ -30,6 +30,14 @@ bool survey_registers(const struct acpi_host *acpi, const struct survey_console 
                       struct hardware *hardware, struct diag *diag);
 
 /*
+ * Note the I/O APICs and those of their inputs that are no PCI function's: the lines of ISA, among
+ * which are the timers and the serial ports, ACPI's SCI, NMIs, and the SPCR's. `pins` says how many
+ * inputs the I/O APIC with that HPA has.
+ */
+void survey_lines(const struct acpi_host *acpi, uint32_t (*pins)(uint32_t address),
+                  struct hardware *hardware);
+
+/*
  * Note the functions with which firmware shares memory. Where there are more than can be noted,
  * none may be given away: the machine counts as one without IOMMU, and false is returned.
  */

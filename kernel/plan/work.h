@@ -102,6 +102,14 @@ bool bars_left_out(const struct pci_inventory *pci, uint16_t index, uint32_t num
  */
 bool groups_check(const struct plan_work *work);
 
+/* ---- lines.c: INTx ---- */
+
+/*
+ * May the guests have the inputs of I/O APICs that their lines tell of, and which are they in the
+ * guests? Returns false and a diagnosis when one cannot be had.
+ */
+bool lines_choose(const struct plan_work *work);
+
 /* ---- places.c: where BARs are ---- */
 
 /* Of memory or ports; size 0: nothing. */

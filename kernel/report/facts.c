@@ -38,10 +38,11 @@
         .name = (n), PLACE(r, f), .form = (how), .most = UINT64_MAX                                \
     }
 
-/* in the order of enum hardware_iommu, hardware_memory, pci_port, pci_flags, pci_reset,
- * pci_bar_kind, dmar_scope_type, ivrs_special_kind */
+/* in the order of enum hardware_iommu, hardware_memory, hardware_line_use, pci_port, pci_flags,
+ * pci_reset, pci_bar_kind, dmar_scope_type, ivrs_special_kind */
 static const char *const iommus[] = {"none", "vtd", "amdvi"};
 static const char *const memories[] = {"free", "loader", "reserved"};
+static const char *const uses[] = {"isa", "sci", "nmi", "console"};
 static const char *const ports[] = {
     "endpoint",   "legacy", "2",  "3",  "root", "upstream", "downstream", "to-pci",      "from-pci",
     "integrated", "events", "11", "12", "13",   "14",       "15",         "conventional"};
@@ -75,6 +76,14 @@ static const struct report_field owned[] = {
     HEX("base", struct hardware_owned, base),
     HEX("size", struct hardware_owned, size),
     YES_OR_NO("io", struct hardware_owned, io),
+};
+static const struct report_field ioapic[] = {
+    DECIMAL("first-gsi", struct hardware_ioapic, first_gsi, UINT32_MAX),
+    DECIMAL("pins", struct hardware_ioapic, pins, HARDWARE_MAX_PINS),
+};
+static const struct report_field line[] = {
+    DECIMAL("gsi", struct hardware_line, gsi, UINT32_MAX),
+    WORD("use", struct hardware_line, use, uses),
 };
 static const struct report_field mcfg[] = {
     HEX("base", struct acpi_ecam, base),
@@ -226,6 +235,10 @@ const struct report_fact report_facts[FACT_KINDS] = {
                      HARDWARE_MAX_RANGES, sizeof(struct hardware_range)},
     [FACT_OWNED] = {"owned", FIELDS(owned), TABLE(hardware.owned, hardware.owned_count),
                     HARDWARE_MAX_OWNED, sizeof(struct hardware_owned)},
+    [FACT_IOAPIC] = {"ioapic", FIELDS(ioapic), TABLE(hardware.ioapics, hardware.ioapic_count),
+                     HARDWARE_MAX_IOAPICS, sizeof(struct hardware_ioapic)},
+    [FACT_LINE] = {"line", FIELDS(line), TABLE(hardware.lines, hardware.line_count),
+                   HARDWARE_MAX_LINES, sizeof(struct hardware_line)},
     [FACT_MCFG] = {"mcfg", FIELDS(mcfg), TABLE(acpi.mcfg.ecams, acpi.mcfg.count), ACPI_MAX_ECAMS,
                    sizeof(struct acpi_ecam)},
     [FACT_DMAR] = {"dmar", FIELDS(dmar), .table = offsetof(struct report, acpi.dmar),

@@ -41,6 +41,8 @@ enum report_kind {
     FACT_PROCESSOR,
     FACT_MEMORY,
     FACT_OWNED,
+    FACT_IOAPIC,
+    FACT_LINE,
     FACT_MCFG,
     FACT_DMAR,
     FACT_DMAR_UNIT,

@@ -119,6 +119,8 @@ void report_keep(struct report_reader *reader, const struct report_line *line)
     case FACT_PROCESSOR:
     case FACT_MEMORY:
     case FACT_OWNED:
+    case FACT_IOAPIC:
+    case FACT_LINE:
     case FACT_MCFG:
     case FACT_IVRS_SPECIAL:
     case FACT_IVRS_REGION:

@@ -208,6 +208,8 @@ const char *report_unsound(const struct report *report, enum report_kind kind, c
     case FACT_IVRS_UNIT:
     case FACT_IVRS_REGION:
         return report->acpi.ivrs.present ? NULL : "there is no line ivrs above it";
+    case FACT_IOAPIC:
+    case FACT_LINE:
     case FACT_DMAR:
     case FACT_IVRS:
     case FACT_TIED:

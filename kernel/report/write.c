@@ -297,6 +297,9 @@ void report_write(const struct report *report, void (*line)(void *context, const
     write_memory(&out);
     write_section(&out, "registers that the hypervisor itself uses");
     write_all(&out, FACT_OWNED);
+    write_section(&out, "I/O APICs, and their lines that are not PCI's");
+    write_all(&out, FACT_IOAPIC);
+    write_all(&out, FACT_LINE);
     if (report->acpi.mcfg.count > 0)
         write_section(&out, "MCFG");
     write_all(&out, FACT_MCFG);

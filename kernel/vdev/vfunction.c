@@ -16,6 +16,7 @@
 #define CACHE_LINE        BITS(7, 0)
 #define HEADER_TYPE       BITS(22, 16)
 #define LINE              BITS(7, 0)
+#define PIN               BITS(15, 8)
 
 #define REG_CACHE_LINE 0x0c
 #define REG_CIS        0x28
@@ -182,7 +183,18 @@ void vfunction_init(struct vfunction *v, const struct pci_function *function,
     bar_rules(v, function, bases);
     if (pci_read16(access, v->address, PCI_STATUS) & PCI_STATUS_CAPS)
         cap_rules(v, access);
+    if (v->caps.pcie != 0)
+        vfunction_extended_init(&v->extended, v->address, access);
     vfunction_reset(v);
+}
+
+void vfunction_wire(struct vfunction *v, uint8_t pin, uint8_t line)
+{
+    v->intx = pin != 0;
+    v->first_line = line;
+    v->line = line;
+    v->rules[DWORD(REG_LINE)].fixed |= (uint32_t)field_put(PIN, pin);
+    v->rules[DWORD(PCI_COMMAND)].shown |= (uint32_t)STATUS_INTX;
 }
 
 void vfunction_reset(struct vfunction *v)
@@ -191,7 +203,7 @@ void vfunction_reset(struct vfunction *v)
     v->command = 0;
     v->rom_on = 0;
     v->removed = false;
-    v->line = UINT8_MAX; /* unknown, no connection */
+    v->line = v->intx ? v->first_line : UINT8_MAX; /* unknown, no connection */
     v->msi = (struct vfunction_msi){0};
     v->msix_control = 0;
 }
@@ -229,21 +241,30 @@ static uint32_t virtual_part(const struct vfunction *v, enum vfunction_kind kind
     return 0;
 }
 
-uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,
-                        unsigned size)
+/* A doubleword of the first 256 bytes. */
+static uint32_t read_plain(const struct vfunction *v, const struct pci_access *access,
+                           uint32_t from)
 {
-    uint32_t from = reg & ~3u;
-    const struct vfunction_rule *rule = &v->rules[DWORD(reg) % VFUNCTION_RULES];
+    const struct vfunction_rule *rule = &v->rules[DWORD(from) % VFUNCTION_RULES];
     enum vfunction_kind kind = (enum vfunction_kind)rule->kind;
     uint32_t value = rule->fixed | virtual_part(v, kind, from);
-    if (v->removed)
-        return size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
     if (rule->shown != 0)
         value |= pci_read32(access, v->address, from) & rule->shown;
     if (kind == VFUNCTION_MSI)
         value = vfunction_msi_read(v, from, value);
     if (kind == VFUNCTION_MSIX)
         value = vfunction_msix_read(v, value);
+    return value;
+}
+
+uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,
+                        unsigned size)
+{
+    uint32_t from = reg & ~3u, value = UINT32_MAX;
+    if (!v->removed && from < PCI_CONFIG_SIZE)
+        value = read_plain(v, access, from);
+    else if (!v->removed && from < PCI_EXTENDED_SIZE && v->caps.pcie != 0)
+        value = vfunction_extended_read(&v->extended, v->address, access, from);
     value >>= 8 * (reg - from);
     return size == 4 ? value : value & ((UINT32_C(1) << 8 * size) - 1);
 }
@@ -264,7 +285,7 @@ static void write_through(const struct vfunction *v, const struct pci_access *ac
     }
 }
 
-/* INTx stays off whatever the guest says. */
+/* INTx stays off whatever the guest says, where it goes nowhere. */
 static void write_command(struct vfunction *v, const struct pci_access *access, uint32_t value,
                           uint32_t mask)
 {
@@ -272,9 +293,9 @@ static void write_command(struct vfunction *v, const struct pci_access *access, 
     uint64_t errors = value & mask & (STATUS_ERRORS | STATUS_MASTER_ERR);
     if (mask & HALF) {
         v->command = (uint16_t)(((v->command & ~mask) | (value & mask)) & own);
-        uint64_t kept = v->decodes_io ? COMMAND_OWN : COMMAND_OWN & ~PCI_COMMAND_IO;
+        uint64_t kept = v->decodes_io ? own : own & ~PCI_COMMAND_IO;
         pci_write16(access, v->address, PCI_COMMAND,
-                    (uint16_t)((v->command & kept) | PCI_COMMAND_NO_INTX));
+                    (uint16_t)((v->command & kept) | (v->intx ? 0 : PCI_COMMAND_NO_INTX)));
     }
     if (errors)
         pci_write16(access, v->address, PCI_STATUS, (uint16_t)(errors >> 16));
@@ -298,7 +319,7 @@ enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access
     uint32_t to = reg & ~3u, shift = 8 * (reg - to);
     uint32_t mask = (size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1) << shift;
     value <<= shift;
-    if (v->removed)
+    if (v->removed || to >= PCI_CONFIG_SIZE)
         return VFUNCTION_NOTHING;
     switch ((enum vfunction_kind)v->rules[DWORD(to) % VFUNCTION_RULES].kind) {
     case VFUNCTION_PLAIN:

@@ -5,14 +5,19 @@
  * and MSI-X are virtual: the guest finds the BARs where the plan put them and cannot move them, and
  * what its messages say is for the caller to translate and to write into the device.
  *
- * Hidden: INTx, power states, resets, and all capabilities but PM, MSI, MSI-X, PCI Express and
- * vendor-specific ones. "PCI Local Bus Specification" (configuration space), "PCI Express Base
- * Specification" (capability structure).
+ * INTx is there when the function was wired to an input of the guest's I/O APIC; else Interrupt
+ * Disable stays set in the device, and the guest finds no pin.
+ *
+ * Hidden: power states, resets, and all capabilities but PM, MSI, MSI-X, PCI Express and
+ * vendor-specific ones. Of extended configuration space the guest reads what vfunction_extended.c
+ * lists. "PCI Local Bus Specification" (configuration space), "PCI Express Base Specification"
+ * (capability structure).
  */
 #ifndef BULKHEAD_KERNEL_VDEV_VFUNCTION_H
 #define BULKHEAD_KERNEL_VDEV_VFUNCTION_H
 
 #include "kernel/pci/inventory.h"
+#include "kernel/vdev/vfunction_extended.h"
 
 #define VFUNCTION_RULES (PCI_CONFIG_SIZE / 4)
 
@@ -48,6 +53,8 @@ struct vfunction {
     uint16_t flags;   /* enum pci_flags */
     uint16_t command; /* below: what the guest wrote */
     uint8_t line;
+    uint8_t first_line;    /* what it is at first, ... */
+    bool intx;             /* ... where there is INTx */
     bool decodes_io;       /* else the device would answer at ports that are not the guest's */
     uint32_t rom_on;       /* the ROM's lowest bit, and ... */
     uint32_t rom;          /* ... the machine's address of it */
@@ -59,6 +66,7 @@ struct vfunction {
     uint32_t bar_first[PCI_BAR_COUNT]; /* the plan's addresses */
     uint32_t bars[PCI_BAR_COUNT];
     struct vfunction_rule rules[VFUNCTION_RULES];
+    struct vfunction_extended extended;
 };
 
 /* A message as the guest wants it: what it wrote into MSI or an entry of the MSI-X table. */
@@ -82,6 +90,10 @@ enum vfunction_news {
 void vfunction_init(struct vfunction *v, const struct pci_function *function,
                     const uint64_t bases[PCI_BAR_COUNT], const struct pci_access *access);
 
+/* Show INTx: interrupt pin 1 .. 4 (INTA# to INTD#), and what the interrupt line register is at
+ * first. Once, after vfunction_init(). */
+void vfunction_wire(struct vfunction *v, uint8_t pin, uint8_t line);
+
 /* What the guest wrote is forgotten: its start. The device has been reset. */
 void vfunction_reset(struct vfunction *v);
 
@@ -89,7 +101,8 @@ void vfunction_reset(struct vfunction *v);
  * all registers read all ones. */
 void vfunction_remove(struct vfunction *v, const struct pci_access *access);
 
-/* 1, 2 or 4 bytes at `reg`, below 0x100, as the guest chose them; not across a doubleword. */
+/* 1, 2 or 4 bytes at `reg`, below 0x1000, as the guest chose them; not across a doubleword. From
+ * 0x100 on a function without PCI Express reads all ones. */
 uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *access, uint32_t reg,
                         unsigned size);
 enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access *access,

@@ -102,19 +102,37 @@ struct vfunction_message vfunction_msi_message(const struct vfunction *v, uint32
     return (struct vfunction_message){v->msi.address, (v->msi.data & ~counting) | (n & counting)};
 }
 
+static bool device_sends(const struct vfunction *v, const struct pci_access *access,
+                         const struct vfunction_message *first)
+{
+    uint32_t at = v->caps.msi, control = pci_read16(access, v->address, at + PCI_MSI_CONTROL);
+    uint64_t address = pci_read32(access, v->address, at + MSI_LOW);
+    if (v->flags & PCI_MSI_WIDE)
+        address |= (uint64_t)pci_read32(access, v->address, at + MSI_HIGH) << 32;
+    return (control & (MSI_ENABLE | MSI_VECTORS)) == v->msi.control && address == first->address &&
+           pci_read16(access, v->address, at + reg_offset(v, MSI_DATA)) == (uint16_t)first->data;
+}
+
+/*
+ * A device that sends what it shall already stays on: what it raises while it is off is lost, and a
+ * guest that moves an interrupt changes the IOMMU's entry alone.
+ */
 void vfunction_msi_program(const struct vfunction *v, const struct pci_access *access,
                            const struct vfunction_message *first)
 {
     uint32_t at = v->caps.msi, control = at + PCI_MSI_CONTROL;
+    bool on = (v->msi.control & MSI_ENABLE) != 0;
     if (at == 0)
         return;
-    pci_write16(access, v->address, control, 0);
-    if (!(v->msi.control & MSI_ENABLE))
-        return;
-    pci_write32(access, v->address, at + MSI_LOW, (uint32_t)first->address);
-    if (v->flags & PCI_MSI_WIDE)
-        pci_write32(access, v->address, at + MSI_HIGH, (uint32_t)(first->address >> 32));
-    pci_write16(access, v->address, at + reg_offset(v, MSI_DATA), (uint16_t)first->data);
+    if (!on || !device_sends(v, access, first)) {
+        pci_write16(access, v->address, control, 0);
+        if (!on)
+            return;
+        pci_write32(access, v->address, at + MSI_LOW, (uint32_t)first->address);
+        if (v->flags & PCI_MSI_WIDE)
+            pci_write32(access, v->address, at + MSI_HIGH, (uint32_t)(first->address >> 32));
+        pci_write16(access, v->address, at + reg_offset(v, MSI_DATA), (uint16_t)first->data);
+    }
     if (v->flags & PCI_MSI_MASKS)
         pci_write32(access, v->address, at + reg_offset(v, MSI_MASK), v->msi.mask);
     pci_write16(access, v->address, control, v->msi.control);

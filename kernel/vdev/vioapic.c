@@ -27,15 +27,23 @@ enum { IOAPICID = 0x00, IOAPICVER = 0x01, IOAPICARB = 0x02, IOREDTBL = 0x10 };
 
 void vioapic_reset(struct vioapic *v)
 {
-    *v = (struct vioapic){0};
+    *v = (struct vioapic){.wired = v->wired};
     for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++)
         v->rte[pin] = RTE_MASKED;
 }
 
+static bool is_wired(const struct vioapic *v, uint32_t pin)
+{
+    return (v->wired & BIT(pin)) != 0;
+}
+
+/* On a wired pin the polarity is that of the machine's line. */
 static bool line_active(const struct vioapic *v, uint32_t pin)
 {
     bool high = (v->lines & BIT(pin)) != 0;
 
+    if (is_wired(v, pin))
+        return high;
     return high != ((v->rte[pin] & RTE_ACTIVE_LOW) != 0);
 }
 
@@ -65,11 +73,13 @@ static bool is_rte(uint8_t select)
 static uint32_t read_window(const struct vioapic *v)
 {
     uint32_t pin = (v->select - IOREDTBL) / 2u;
+    bool waits;
 
     if (is_rte(v->select)) {
         if (v->select % 2)
             return (uint32_t)(v->rte[pin] >> 32);
-        return (uint32_t)(v->rte[pin] | (remote_irr(v, pin) ? RTE_REMOTE_IRR : 0));
+        waits = remote_irr(v, pin) || (v->in_service & BIT(pin));
+        return (uint32_t)(v->rte[pin] | (waits ? RTE_REMOTE_IRR : 0));
     }
     switch (v->select) {
     case IOAPICID:
@@ -99,6 +109,7 @@ static void write_window(struct vioapic *v, uint32_t value)
     else
         before = (before & BITS(63, 32)) | value;
     v->rte[pin] = before & RTE_WRITABLE;
+    v->changed |= v->wired & (uint32_t)BIT(pin);
     if (!may_send(v->rte[pin]))
         v->waiting &= (uint32_t)~BIT(pin);
     if (!sent && remote_irr(v, pin))
@@ -107,9 +118,13 @@ static void write_window(struct vioapic *v, uint32_t value)
 
 static void end_of_interrupt(struct vioapic *v, uint8_t vector)
 {
-    for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++)
-        if (field_get(RTE_VECTOR, v->rte[pin]) == vector && remote_irr(v, pin))
+    for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++) {
+        if (field_get(RTE_VECTOR, v->rte[pin]) != vector)
+            continue;
+        if (remote_irr(v, pin))
             send(v, pin);
+        v->ended |= v->wired & (uint32_t)BIT(pin);
+    }
 }
 
 uint32_t vioapic_read(const struct vioapic *v, uint32_t offset, int size)
@@ -150,22 +165,76 @@ bool vioapic_wants(const struct vioapic *v, uint32_t pin)
     return pin < VIOAPIC_PINS && !(v->rte[pin] & RTE_MASKED);
 }
 
-bool vioapic_take(struct vioapic *v, struct vioapic_message *message)
+static struct vioapic_message message_of(uint64_t rte)
 {
-    uint32_t pin = 0;
-    uint64_t rte;
-
-    if (v->waiting == 0)
-        return false;
-    while (!(v->waiting & BIT(pin)))
-        pin++;
-    v->waiting &= v->waiting - 1;
-    rte = v->rte[pin];
-    *message = (struct vioapic_message){
+    return (struct vioapic_message){
         .logical = (rte & RTE_LOGICAL) != 0,
         .vector = (uint8_t)field_get(RTE_VECTOR, rte),
         .delivery = (uint8_t)field_get(RTE_DELIVERY, rte),
         .dest = (uint32_t)field_get(RTE_DESTINATION, rte),
     };
+}
+
+/* The lowest pin of a set that is not empty, which is no longer in it. */
+static uint32_t take_pin(uint32_t *pins)
+{
+    uint32_t pin = 0;
+
+    while (!(*pins & BIT(pin)))
+        pin++;
+    *pins &= *pins - 1;
+    return pin;
+}
+
+bool vioapic_take(struct vioapic *v, struct vioapic_message *message)
+{
+    if (v->waiting == 0)
+        return false;
+    *message = message_of(v->rte[take_pin(&v->waiting)]);
     return true;
+}
+
+/* ---- pins that are wired to the machine's lines ---- */
+
+void vioapic_wire(struct vioapic *v, uint32_t pins)
+{
+    v->wired = pins & (uint32_t)(BIT(VIOAPIC_PINS) - 1);
+}
+
+bool vioapic_take_line(struct vioapic *v, struct vioapic_line *line)
+{
+    uint64_t rte;
+
+    if (v->changed == 0)
+        return false;
+    line->pin = take_pin(&v->changed);
+    rte = v->rte[line->pin];
+    line->sends = may_send(rte & ~RTE_MASKED);
+    line->masked = (rte & RTE_MASKED) != 0;
+    line->level = (rte & RTE_LEVEL) != 0;
+    line->active_low = (rte & RTE_ACTIVE_LOW) != 0;
+    line->message = message_of(rte);
+    return true;
+}
+
+bool vioapic_take_end(struct vioapic *v, uint32_t *pin)
+{
+    if (v->ended == 0)
+        return false;
+    *pin = take_pin(&v->ended);
+    return true;
+}
+
+uint32_t vioapic_shown(const struct vioapic *v)
+{
+    uint32_t pin = (v->select - IOREDTBL) / 2u;
+
+    return is_rte(v->select) && v->select % 2 == 0 && is_wired(v, pin) ? pin : VIOAPIC_PINS;
+}
+
+void vioapic_set_in_service(struct vioapic *v, uint32_t pin, bool in_service)
+{
+    if (pin < VIOAPIC_PINS)
+        v->in_service =
+            (uint32_t)((v->in_service & ~BIT(pin)) | (in_service ? v->wired & BIT(pin) : 0));
 }

@@ -22,6 +22,12 @@
  * What is sent is checked: fixed or lowest-priority delivery with a vector of 16 or more. Any other
  * delivery mode (SMI, NMI, INIT, ExtINT, reserved) is kept in the register and never sent.
  *
+ * Pins may be wired to lines of the machine's own I/O APICs: INTx of passed-through functions.
+ * Their entries are for the caller to bring to the machine's (vioapic_take_line()), and there
+ * interrupts are raised, in service and ended: the processor's EOI does it, and for guests that
+ * keep EOIs from being broadcast the EOI register here (vioapic_take_end()). A virtual device on
+ * the same pin is active when its line is high, whatever the polarity.
+ *
  * Messages wait until the caller takes them: after each call that may have made one, it asks
  * vioapic_take() until that says no.
  */
@@ -44,15 +50,28 @@ struct vioapic_message {
                          guest wrote it, so the caller looks for it among the guest's own */
 };
 
+/* What the guest has made of a wired pin. */
+struct vioapic_line {
+    uint32_t pin;
+    bool sends; /* unmasked it sends `message`; false: it is of a kind that is never sent */
+    bool masked;
+    bool level, active_low;
+    struct vioapic_message message;
+};
+
 struct vioapic {
     uint8_t select; /* IOREGSEL */
     uint8_t id;
-    uint32_t lines;   /* electrical level of each pin */
-    uint32_t waiting; /* pins with a message that nobody has taken yet */
+    uint32_t lines;      /* electrical level of each pin */
+    uint32_t waiting;    /* pins with a message that nobody has taken yet */
+    uint32_t wired;      /* pins of the machine's lines; the next three are of those alone: */
+    uint32_t changed;    /* their entries were written */
+    uint32_t ended;      /* the guest has written their vector to the EOI register */
+    uint32_t in_service; /* remote IRR, as the caller says */
     uint64_t rte[VIOAPIC_PINS];
 };
 
-/* All pins masked, all lines low. */
+/* All pins masked, all lines low. What is wired stays so. */
 void vioapic_reset(struct vioapic *v);
 
 /* `offset` from the start of the device's page. Registers are 32 bits wide: another size, or an
@@ -68,5 +87,20 @@ bool vioapic_wants(const struct vioapic *v, uint32_t pin);
 
 /* A message to be sent, if there is one; at most VIOAPIC_PINS in a row. */
 bool vioapic_take(struct vioapic *v, struct vioapic_message *message);
+
+/* Wire these pins (a bit each) to lines of the machine, and no others. Once, before the guest
+ * starts. */
+void vioapic_wire(struct vioapic *v, uint32_t pins);
+
+/* A wired pin whose entry was written and not taken yet. False: none. */
+bool vioapic_take_line(struct vioapic *v, struct vioapic_line *line);
+
+/* A wired pin that the guest has ended by the EOI register. False: none. */
+bool vioapic_take_end(struct vioapic *v, uint32_t *pin);
+
+/* The wired pin of which IOWIN shows the remote IRR now; VIOAPIC_PINS: none. For the caller to say,
+ * before a read, what that is. */
+uint32_t vioapic_shown(const struct vioapic *v);
+void vioapic_set_in_service(struct vioapic *v, uint32_t pin, bool in_service);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's PCI host: configuration mechanism #1 of the "PCI Local Bus Specification" over one bus.
- * The functions that were passed through are devices 1 to 31 of it, function 0 of each; when there
- * are more, they go on with function 1 of device 1. All others read all ones, writes are ignored.
+ * A guest's PCI host: configuration mechanism #1 of the "PCI Local Bus Specification" and, in
+ * memory, the Enhanced Configuration Access Mechanism of the "PCI Express Base Specification" over
+ * one bus. The functions that were passed through are devices 1 to 31 of it, function 0 of each;
+ * when there are more, they go on with function 1 of device 1. All others read all ones, writes are
+ * ignored.
  *
- * One more register is not all ones: the class code of 00:00.0 says "host bridge". No enumeration
- * sees it, because the vendor id says that the function is absent; but Linux looks at just that
- * register to find out whether the mechanism works at all, and would otherwise walk all 256
- * functions of bus 0 in vain, twice.
+ * One more register is not all ones by ports: the class code of 00:00.0 says "host bridge". No
+ * enumeration sees it, because the vendor id says that the function is absent; but Linux looks at
+ * just that register to find out whether the mechanism works at all, and would otherwise walk all
+ * 256 functions of bus 0 in vain, twice.
  */
 #ifndef BULKHEAD_KERNEL_VDEV_VPCI_H
 #define BULKHEAD_KERNEL_VDEV_VPCI_H
@@ -39,5 +41,10 @@ void vpci_reset(struct vpci *v);
 /* `port`: the I/O port, `size` 1, 2 or 4 bytes. What is not one of the above reads all ones. */
 uint32_t vpci_read(const struct vpci *v, uint16_t port, int size);
 void vpci_write(struct vpci *v, uint16_t port, int size, uint32_t value);
+
+/* ECAM: any `size`, `offset` from the window's beginning. What is not 1, 2 or 4 bytes, aligned,
+ * reads all ones and writes nothing. */
+uint64_t vpci_ecam_read(const struct vpci *v, uint32_t offset, unsigned size);
+void vpci_ecam_write(struct vpci *v, uint32_t offset, unsigned size, uint64_t value);
 
 #endif

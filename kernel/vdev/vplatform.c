@@ -11,7 +11,7 @@ enum { PIN_TIMER = 2, PIN_KEYBOARD = 1, PIN_CLOCK = 8, PIN_MOUSE = 12 };
 
 void vplatform_reset(struct vplatform *p, uint64_t utc, uint64_t memory)
 {
-    *p = (struct vplatform){.pci = p->pci}; /* what is on its bus stays */
+    *p = (struct vplatform){.pci = p->pci, .ioapic = p->ioapic}; /* what is connected stays */
     vuart_reset(&p->uart);
     vioapic_reset(&p->ioapic);
     vpic_reset(&p->pic);
@@ -292,30 +292,43 @@ enum vplatform_action vplatform_port_write(struct vplatform *p, uint16_t port, i
 uint64_t vplatform_memory_read(struct vplatform *p, gpa_t at, unsigned size, uint64_t now)
 {
     uint64_t in_ioapic = at.raw - GUEST_IOAPIC_BASE, in_hpet = at.raw - GUEST_HPET_BASE;
+    uint64_t in_ecam = at.raw - GUEST_ECAM_BASE;
 
     if (in_hpet < VHPET_SIZE)
         return vhpet_read(&p->hpet, (uint32_t)in_hpet, size, forward(p, now));
     if (in_ioapic < IOAPIC_SIZE && size <= 4)
         return vioapic_read(&p->ioapic, (uint32_t)in_ioapic, (int)size);
+    if (in_ecam < GUEST_ECAM_SIZE)
+        return vpci_ecam_read(&p->pci, (uint32_t)in_ecam, size);
     return UINT64_MAX >> (64 - 8 * size);
 }
 
-void vplatform_memory_write(struct vplatform *p, gpa_t at, unsigned size, uint64_t value,
-                            uint64_t now)
+static void hpet_write(struct vplatform *p, uint32_t reg, unsigned size, uint64_t value)
+{
+    advance(p, p->latest);
+    uint32_t levels = vhpet_levels(&p->hpet);
+    vhpet_write(&p->hpet, reg, size, value, p->latest);
+    if (levels & ~vhpet_levels(&p->hpet)) /* another timer on the same line is told again */
+        hpet_drive(p, 0);
+    advance(p, p->latest);
+}
+
+enum vplatform_action vplatform_memory_write(struct vplatform *p, gpa_t at, unsigned size,
+                                             uint64_t value, uint64_t now)
 {
     uint64_t in_ioapic = at.raw - GUEST_IOAPIC_BASE, in_hpet = at.raw - GUEST_HPET_BASE;
-    uint32_t levels;
+    uint64_t in_ecam = at.raw - GUEST_ECAM_BASE;
 
     now = forward(p, now);
     if (in_hpet < VHPET_SIZE) {
-        advance(p, now);
-        levels = vhpet_levels(&p->hpet);
-        vhpet_write(&p->hpet, (uint32_t)in_hpet, size, value, now);
-        if (levels & ~vhpet_levels(&p->hpet)) /* another timer on the same line is told again */
-            hpet_drive(p, 0);
-        advance(p, now);
+        hpet_write(p, (uint32_t)in_hpet, size, value);
     } else if (in_ioapic < IOAPIC_SIZE && size <= 4) {
         advance(p, now); /* an edge behind a mask is lost before the mask goes */
         vioapic_write(&p->ioapic, (uint32_t)in_ioapic, (int)size, (uint32_t)value);
+    } else if (in_ecam < GUEST_ECAM_SIZE) {
+        vpci_ecam_write(&p->pci, (uint32_t)in_ecam, size, value);
+        if (p->pci.news != VFUNCTION_NOTHING)
+            return PLATFORM_PCI;
     }
+    return PLATFORM_NOTHING;
 }

@@ -55,7 +55,7 @@ struct vplatform {
     bool news;          /* outputs or vplatform_next() may have changed; for the caller to clear */
 };
 
-/* What the caller has to do after a write to a port. */
+/* What the caller has to do after a write. */
 enum vplatform_action {
     PLATFORM_NOTHING,
     PLATFORM_OUTPUT, /* the byte that was written goes out to the console: see vuart_write() */
@@ -72,10 +72,11 @@ uint32_t vplatform_port_read(struct vplatform *p, uint16_t port, int size, uint6
 enum vplatform_action vplatform_port_write(struct vplatform *p, uint16_t port, int size,
                                            uint32_t value, uint64_t now);
 
-/* Likewise for memory, 1, 2, 4 or 8 bytes: the registers of the I/O APIC and the HPET. */
+/* Likewise for memory, 1, 2, 4 or 8 bytes: the registers of the I/O APIC and the HPET, PCI
+ * configuration space. */
 uint64_t vplatform_memory_read(struct vplatform *p, gpa_t at, unsigned size, uint64_t now);
-void vplatform_memory_write(struct vplatform *p, gpa_t at, unsigned size, uint64_t value,
-                            uint64_t now);
+enum vplatform_action vplatform_memory_write(struct vplatform *p, gpa_t at, unsigned size,
+                                             uint64_t value, uint64_t now);
 
 /* The caller gave vuart a byte or told it about room: take its line to the interrupt controllers.
  */

@@ -28,8 +28,7 @@ static enum stop_reason port_write(struct guest *guest, uint16_t port, int size,
         platform_room(guest);
         break;
     case PLATFORM_PCI:
-        passthrough_news(guest, guest->platform.pci.changed, guest->platform.pci.news);
-        guest->platform.pci.news = VFUNCTION_NOTHING;
+        passthrough_news(guest);
         break;
     case PLATFORM_POWEROFF:
         return STOP_POWEROFF;

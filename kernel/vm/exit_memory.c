@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest-physical addresses that are not RAM: virtual devices, MSI-X tables, and nothing (reads all
- * ones, writes are lost). The instruction is decoded and carried out for the guest (emulate.c).
+ * Guest-physical addresses that are not RAM: virtual devices, PCI configuration space, MSI-X
+ * tables, and nothing (reads all ones, writes are lost). The instruction is decoded and carried out
+ * for the guest (emulate.c).
  */
 #include "kernel/vm/emulate.h"
 #include "kernel/vm/platform.h"
@@ -11,6 +12,7 @@ uint64_t device_read(struct guest *guest, gpa_t at, unsigned size)
     uint64_t value;
     lock_take(&guest->devices);
     if (!passthrough_memory_read(guest, at, size, &value)) {
+        lines_look(guest);
         value = vplatform_memory_read(&guest->platform, at, size, platform_now(guest));
         platform_outputs(guest);
     }
@@ -22,7 +24,9 @@ void device_write(struct guest *guest, gpa_t at, unsigned size, uint64_t value)
 {
     lock_take(&guest->devices);
     if (!passthrough_memory_write(guest, at, size, value)) {
-        vplatform_memory_write(&guest->platform, at, size, value, platform_now(guest));
+        if (vplatform_memory_write(&guest->platform, at, size, value, platform_now(guest)) ==
+            PLATFORM_PCI)
+            passthrough_news(guest);
         platform_outputs(guest);
     }
     lock_release(&guest->devices);

@@ -191,6 +191,7 @@ static const struct msr_handler handlers[MSR_KIND_COUNT] = {
     [MSR_KIND_XSS] = {zero_read, zero_write},
     [MSR_KIND_PAT] = {pat_read, pat_write},
     [MSR_KIND_X2APIC] = {lapic_forward_read, lapic_forward_write},
+    [MSR_KIND_X2APIC_EOI] = {NULL, lapic_eoi_write},
     [MSR_KIND_X2APIC_ID] = {lapic_read, lapic_write},
     [MSR_KIND_X2APIC_LDR] = {lapic_read, lapic_write},
     [MSR_KIND_X2APIC_LVT] = {lapic_read, lapic_write},

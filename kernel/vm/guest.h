@@ -17,6 +17,7 @@
 #include "kernel/plan/plan.h"
 #include "kernel/vdev/vplatform.h"
 #include "kernel/vm/lapic.h"
+#include "kernel/vm/lines.h"
 #include "kernel/vm/mail.h"
 #include "kernel/vm/passthrough.h"
 #include "kernel/vm/stats.h"
@@ -67,6 +68,7 @@ struct guest {
     uint64_t started_tsc;
 
     struct passthrough_set passthrough;
+    struct lines lines;
 
     struct lock devices; /* over the virtual devices, the input's end and the output's beginning */
     struct vplatform platform;

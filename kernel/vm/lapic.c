@@ -164,10 +164,18 @@ static struct apic_address address_of(const struct vcpu *vcpu)
     };
 }
 
-bool lapic_takes(const struct vcpu *vcpu, const struct ipi *ipi)
+static bool lapic_takes(const struct vcpu *vcpu, const struct ipi *ipi)
 {
     struct apic_address to = address_of(vcpu);
     return ipi_matches(ipi, &to, vcpu->guest->vcpu_count);
+}
+
+struct vcpu *lapic_target(struct guest *guest, const struct ipi *ipi)
+{
+    for (uint32_t i = 0; i < guest->vcpu_count; i++)
+        if (lapic_takes(&guest->vcpus[i], ipi))
+            return &guest->vcpus[i];
+    return NULL;
 }
 
 void lapic_send(struct guest *guest, const struct ipi *ipi, struct vcpu *self)
@@ -227,6 +235,16 @@ bool lapic_forward_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     if (!apic_value_check(msr, value, rights.msr_features >> MSR_NEED_DEADLINE & 1))
         return false;
     apic_write(msr, (uint32_t)value);
+    return true;
+}
+
+bool lapic_eoi_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    uint8_t vector = vcpu->virt.eoi_exits ? apic_in_service() : 0;
+    if (!lapic_forward_write(vcpu, msr, value))
+        return false;
+    if (vector != 0)
+        lines_eoi(vcpu, vector);
     return true;
 }
 

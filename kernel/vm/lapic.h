@@ -62,8 +62,12 @@ bool lapic_forward_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 /* Does LINT0 take the 8259s' interrupts? So it is after a reset, as a PC's firmware leaves it. */
 bool lapic_takes_8259(const struct vlapic *lapic);
 
-/* Is the vCPU addressed by it, sent by a device? On any processor of the guest. */
-bool lapic_takes(const struct vcpu *vcpu, const struct ipi *ipi);
+/* The EOI, of which the guest's lines (lines.h) may have to know. */
+bool lapic_eoi_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* The guest's first vCPU that is addressed by it, sent by a device; NULL: none. On any processor of
+ * the guest. */
+struct vcpu *lapic_target(struct guest *guest, const struct ipi *ipi);
 
 /*
  * Deliver to those of the guest's vCPUs whom `ipi` means: nothing leaves the partition, and fixed

@@ -53,12 +53,32 @@ static void scrub(const struct guest *guest, const struct plan_range *range)
     }
 }
 
+/* Of the functions with INTx. */
+static uint32_t interrupt_routes(const struct guest *guest, struct acpi_route *routes)
+{
+    const struct passthrough_set *set = &guest->passthrough;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct plan_device *planned = set->devices[i].planned;
+        struct line_place place = lines_place(i);
+        if (planned->gsi != 0)
+            routes[count++] = (struct acpi_route){place.device, place.pin, planned->guest_gsi};
+    }
+    return count;
+}
+
+_Static_assert(PLAN_MAX_DEVICES <= GUEST_ACPI_MAX_ROUTES, "interrupt_routes()");
+
 static void load_acpi(const struct guest *guest, const struct image *image)
 {
     uint64_t memory = guest->config->memory;
+    struct acpi_route routes[PLAN_MAX_DEVICES];
     struct acpi_guest_params params = {
+        .routes = routes,
+        .route_count = interrupt_routes(guest, routes),
         .base = gpa(GUEST_RSDP_START),
         .vcpu_count = guest->vcpu_count,
+        .pci_express = guest->passthrough.count > 0,
         .high_start = PLAN_HOLE_END + (memory > PLAN_HOLE_START ? memory - PLAN_HOLE_START : 0),
         .high_end = BIT(rights.phys_bits),
     };

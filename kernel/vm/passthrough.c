@@ -49,12 +49,14 @@ static void table_create(struct passthrough *p)
     p->msix.entries = host_alloc(p->msix.count * sizeof(*p->msix.entries), 16);
 }
 
-static bool device_create(struct passthrough *p, struct diag *diag)
+static bool device_create(struct passthrough *p, uint8_t pin, struct diag *diag)
 {
     const struct plan_device *planned = p->planned;
     if (!pci_keep(planned->function.address) || !pci_keep(planned->bridge))
         return diag_set(diag, "the configuration space of a guest's device is out of reach");
     vfunction_init(p->config, &planned->function, planned->guest_bars, pci_machine());
+    if (planned->gsi != 0)
+        vfunction_wire(p->config, pin, planned->guest_gsi);
     table_create(p);
     return clients_create(p, diag);
 }
@@ -71,11 +73,12 @@ bool passthrough_create(struct guest *guest, const struct plan *plan, struct dia
     for (uint32_t i = 0; i < set->count; i++) {
         set->devices[i].planned = &plan->devices[planned->first_device + i];
         set->devices[i].config = &configs[i];
-        if (!device_create(&set->devices[i], diag))
+        if (!device_create(&set->devices[i], (uint8_t)(1 + lines_place(i).pin), diag))
             return false;
     }
     vpci_connect(&guest->platform.pci, configs, set->count, pci_machine());
-    return iommu_domain(&set->domain, guest->ranges, guest->range_count, diag);
+    return lines_create(guest, plan, diag) &&
+           iommu_domain(&set->domain, guest->ranges, guest->range_count, diag);
 }
 
 /* ---- start and stop ---- */
@@ -134,7 +137,7 @@ bool passthrough_start(struct guest *guest)
     for (uint32_t i = 0; i < set->count; i++)
         if (!device_start(guest, &set->devices[i]))
             return false;
-    return true;
+    return lines_off(guest);
 }
 
 /* False: a unit is dead. */
@@ -149,6 +152,7 @@ static bool detach(const struct passthrough *p)
 void passthrough_stop(struct guest *guest)
 {
     const struct passthrough_set *set = &guest->passthrough;
+    lines_off(guest);
     for (uint32_t i = 0; i < set->count; i++) {
         struct passthrough *p = &set->devices[i];
         lock_take(&guest->devices); /* from here on nobody else touches it */
@@ -187,22 +191,13 @@ bool passthrough_remove(struct guest *guest, struct passthrough *p)
 
 /* ---- interrupts ---- */
 
-/* The vCPU that takes it: one alone, as the unit's entry names one processor. */
-static struct vcpu *target_of(struct guest *guest, const struct ipi *ipi)
-{
-    for (uint32_t i = 0; i < guest->vcpu_count; i++)
-        if (lapic_takes(&guest->vcpus[i], ipi))
-            return &guest->vcpus[i];
-    return NULL;
-}
-
-/* Entry `n` goes where the guest's message says, within the guest, or nowhere. */
+/* Entry `n` goes where the guest's message says, to one processor of the guest, or nowhere. */
 static bool irq_route(struct guest *guest, const struct passthrough *p, uint32_t n,
                       const struct vfunction_message *message)
 {
     struct ipi ipi;
     struct vcpu *to =
-        msi_decode(message->address, message->data, &ipi) ? target_of(guest, &ipi) : NULL;
+        msi_decode(message->address, message->data, &ipi) ? lapic_target(guest, &ipi) : NULL;
     struct iommu_irq irq = {.apic_id = to ? to->cpu->apic_id : 0, .vector = ipi.vector};
     return iommu_irq(p->clients[0], n, to ? &irq : NULL) && to;
 }
@@ -251,10 +246,11 @@ static void msix_update(struct guest *guest, const struct passthrough *p, uint32
     table_write(p, n, open);
 }
 
-void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news news)
+void passthrough_news(struct guest *guest)
 {
-    const struct passthrough *p = &guest->passthrough.devices[index];
-    switch (news) {
+    struct vpci *pci = &guest->platform.pci;
+    const struct passthrough *p = &guest->passthrough.devices[pci->changed];
+    switch (pci->news) {
     case VFUNCTION_NOTHING:
         break;
     case VFUNCTION_NEW_MSI:
@@ -264,6 +260,7 @@ void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news n
         vfunction_msix_program(p->config, pci_machine());
         break;
     }
+    pci->news = VFUNCTION_NOTHING;
 }
 
 /* ---- ports ---- */

@@ -3,7 +3,7 @@
  * A guest's own PCI functions: what their configuration space, MSI-X tables, DMA and interrupts
  * have to do with the machine.
  *
- *     guest -- port 0xcfc --> kernel/vdev/vpci, vfunction --> the device's configuration space
+ *     guest -- 0xcfc, ECAM -----> kernel/vdev/vpci, vfunction --> its configuration space
  *       |                           | MSI
  *       +-- page of MSI-X table --> vmsix --> message --> iommu_irq(): vCPU's processor, its vector
  *       |
@@ -75,8 +75,8 @@ bool passthrough_is(const struct passthrough *p, struct iommu_source source);
  * False: it was not attached. */
 bool passthrough_remove(struct guest *guest, struct passthrough *p);
 
-/* Device `index` of the guest has new MSI or MSI-X settings. With guest->devices held. */
-void passthrough_news(struct guest *guest, uint32_t index, enum vfunction_news news);
+/* One of the devices has new MSI or MSI-X settings: PLATFORM_PCI. With guest->devices held. */
+void passthrough_news(struct guest *guest);
 
 /* Does one of its I/O BARs answer at `port`? Then this is the access. With guest->devices held. */
 bool passthrough_port_read(struct guest *guest, uint16_t port, unsigned size, uint32_t *value);

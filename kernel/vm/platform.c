@@ -33,16 +33,21 @@ static uint64_t tsc_at(const struct guest *guest, uint64_t ns)
     return guest->started_tsc + ns / NS_IN_MS * khz + ns % NS_IN_MS * khz / NS_IN_MS + 1;
 }
 
-static void message_send(struct guest *guest, const struct vioapic_message *message)
+struct ipi platform_ipi(const struct vioapic_message *message)
 {
     /* An x2APIC takes its logical destinations for those of cluster 0. */
-    struct ipi ipi = {
+    return (struct ipi){
         .delivery = message->delivery == VIOAPIC_LOWEST_PRIORITY ? APIC_LOWEST : APIC_FIXED,
         .logical = message->logical,
         .narrow = true,
         .destination = message->dest,
         .vector = message->vector,
     };
+}
+
+static void message_send(struct guest *guest, const struct vioapic_message *message)
+{
+    struct ipi ipi = platform_ipi(message);
     lapic_send(guest, &ipi, NULL);
 }
 
@@ -65,6 +70,7 @@ void platform_outputs(struct guest *guest)
     p->news = false;
     while (vioapic_take(&p->ioapic, &message))
         message_send(guest, &message);
+    lines_update(guest);
     intr_update(guest);
     alarm_set(guest->index, tsc_at(guest, vplatform_next(p, p->latest)));
 }

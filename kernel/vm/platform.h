@@ -16,6 +16,9 @@ uint64_t platform_now(const struct guest *guest);
  */
 void platform_outputs(struct guest *guest);
 
+/* What a message of the I/O APIC's means to the local APICs. */
+struct ipi platform_ipi(const struct vioapic_message *message);
+
 /* The alarm rang. */
 void platform_advance(struct guest *guest);
 

@@ -4,31 +4,18 @@
  * host.h promises. The input's first byte chooses whether checksums are made right on the way (else
  * nearly every input ends at the first one); the rest lies at BASE, where the RSDP is.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/acpi/host.h"
 #include "kernel/acpi/remapping.h"
 #include "kernel/acpi/tables.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 #define BASE      UINT64_C(0xe0000)
 #define MAX_INPUT 0x20000
 #define MAX_LOANS (2 * (2 * ACPI_MAX_TABLES + 32))
 
 enum { REPAIR_SUMS = 1 };
-
-/* What a promise says, and where it was broken. */
-#define PROMISE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 struct memory {
     const uint8_t *bytes;

@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a config: what comes out, config or diagnosis, keeps what config.h promises. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/config/config.h"
 #include "kernel/lib/bits.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* What a promise says, and where it was broken. */
-#define PROMISE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 struct text {
     const char *start;

@@ -4,22 +4,11 @@
  * faults, and registers change only as far as the instruction may. First byte: mode and which pages
  * fault; then 128 bytes of registers, then the instruction.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86/model/insn_emulate.h"
 #include "arch/x86/regs/cr.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 #define GPRS        16
 #define CHANGEABLE  (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)

@@ -4,8 +4,6 @@
  * promise; all pieces lie in the guest's RAM and overlap in nothing. The last 8 bytes choose the
  * sizes of guest, modules and texts, and where a flat image goes.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/acpi/mptable.h"
@@ -15,17 +13,7 @@
 #include "kernel/image/paging.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/cursor.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* What a promise says, and where it was broken. */
-#define PROMISE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 static struct diag diag;
 

@@ -3,21 +3,10 @@
  * Any bytes as an instruction: what is decoded keeps what insn.h and insn_cr.h promise, and the two
  * agree. First byte: the mode.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86/model/insn_cr.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 static bool is_size(uint8_t value)
 {

@@ -6,26 +6,15 @@
  * follows (2), then its registers from 0 on; and at the start how many segments there are (1) and
  * which functions go to which guest (4).
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/lib/cursor.h"
 #include "kernel/pci/describe.h"
 #include "kernel/pci/match.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/plan_rules.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define MAX_FUNCTIONS 24
-#define PROMISE(what)                                                                              \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "broken: %s\n", #what);                                                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
 enum { GOES_AWAY = 1, NOT_WRITABLE = 2 };
 
 struct function {

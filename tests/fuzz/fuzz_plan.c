@@ -9,14 +9,11 @@
  *   the rest, each a guest: processors and, in the upper bits, whether it says smt and lists
  *   them; memory in 2 MiB (2); for a list the first of each run of up to eight (2)
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/lib/cursor.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/plan_rules.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct hardware machine;
 static struct config wishes;

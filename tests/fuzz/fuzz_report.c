@@ -4,23 +4,12 @@
  * is as sound as what the machine's parsers make: written again it reads the same, and the planner
  * makes a plan that keeps the rules, or a sentence.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/iommu/needs.h"
 #include "kernel/report/report.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/plan_rules.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(what)                                                                              \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #what);                     \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 struct text {
     char bytes[REPORT_MAX_BYTES];
@@ -71,9 +60,11 @@ static void make_wishes(struct config *wishes)
         guest->cpus = 1;
         guest->memory = MIB(64);
         guest->first_device = (uint16_t)wishes->device_count;
+        /* Half of them with an INTx, which the I/O APICs may have or not. */
         for (uint32_t n = i; n < 8 && n < report.pci.count; n += 2)
             wishes->devices[guest->first_device + guest->device_count++] = (struct config_device){
                 .at = {.start = "here", .length = 4, .line = 1, .column = 1},
+                .gsi = n % 4 < 2 ? 16 + 4 * n : 0,
                 .selector = {.kind = PCI_BY_ADDRESS, .value = report.pci.functions[n].address.raw}};
         wishes->device_count += guest->device_count;
     }
@@ -84,7 +75,7 @@ static void check_plan(void)
     static const struct plan_needs needs = {.fixed = KIB(64)};
     static struct config wishes;
     static struct plan plan;
-    struct iommu_demand demand = iommu_demand(8, pci_last_bus(&report.pci));
+    struct iommu_demand demand = iommu_demand(8, 8, pci_last_bus(&report.pci));
     struct plan_inputs inputs = {
         .config = &wishes, .hardware = &report.hardware, .needs = &needs, .pci = &report.pci};
     struct diag diag = {0};

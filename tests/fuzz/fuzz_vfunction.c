@@ -2,34 +2,25 @@
 /*
  * Any configuration space, and any traffic of the guest that the function belongs to: what a guest
  * must not write is never written, and the work of an access is bounded. The bytes: flags (1), the
- * function's registers (256), which addresses its BARs have for the guest (1), then steps of eight:
+ * function's registers (256) and with EXTENDED those of its extended space (256, again and again),
+ * which addresses its BARs have for the guest (1), then steps of eight:
  *
  *   what    port or memory, read or write; the size of the access
- *   where   three bytes: CONFIG_ADDRESS or an offset in the MSI-X table
+ *   where   three bytes: CONFIG_ADDRESS, an offset in the MSI-X table or in the window of ECAM
  *   value   four bytes
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/lib/cursor.h"
 #include "kernel/vdev/ports.h"
 #include "kernel/vdev/vmsix.h"
 #include "kernel/vdev/vpci.h"
+#include "tests/fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(what)                                                                              \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #what);                     \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-enum { GOES_AWAY = 1, FORGETS = 2 };
+enum { GOES_AWAY = 1, FORGETS = 2, HAS_INTX = 4, EXTENDED = 8 };
 enum phase { STARTING, RUNNING, PROGRAMMING };
-enum { STEPS_MAX = 512, STEP_WORK = 8, INIT_WORK = 4 * PCI_CONFIG_SIZE, ALIVE_READS = 3000 };
+enum { STEPS_MAX = 512, STEP_WORK = 12, INIT_WORK = 4 * PCI_CONFIG_SIZE, ALIVE_READS = 3000 };
+enum { EXTENDED_WORK = 2 * VFUNCTION_EXTENDED };
 
 #define COMMAND_GUEST                                                                              \
     (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NO_INTX | BIT(6))
@@ -40,7 +31,7 @@ enum { STEPS_MAX = 512, STEP_WORK = 8, INIT_WORK = 4 * PCI_CONFIG_SIZE, ALIVE_RE
 #define DEVICE_CLEARED BITS(3, 0)
 #define MSI_END        24
 
-static uint8_t space[PCI_CONFIG_SIZE];
+static uint8_t space[PCI_EXTENDED_SIZE];
 static uint8_t flags;
 static uint32_t reads, work;
 static uint32_t rom; /* the machine's address of it, 0: the guest has none */
@@ -56,7 +47,7 @@ static uint32_t read_config(void *context, pci_address_t at, uint32_t reg, unsig
 
     (void)context;
     work++;
-    PROMISE(reg % size == 0 && reg + size <= PCI_CONFIG_SIZE);
+    PROMISE(reg % size == 0 && reg + size <= sizeof(space));
     if (at.raw != 0 || (flags & GOES_AWAY && ++reads > ALIVE_READS))
         return ports_all_ones((int)size);
     memcpy(&value, &space[reg], size);
@@ -72,7 +63,8 @@ static void check_guest_write(uint32_t reg, unsigned size, uint32_t before, uint
     if (reg == PCI_ROM_BAR)
         PROMISE(rom != 0 && (value & ~(uint32_t)PCI_ROM_ON) == rom);
     else if (reg == PCI_COMMAND)
-        PROMISE(value & PCI_COMMAND_NO_INTX && !(value & (uint32_t)~COMMAND_GUEST));
+        PROMISE((flags & HAS_INTX || value & PCI_COMMAND_NO_INTX) &&
+                !(value & (uint32_t)~COMMAND_GUEST));
     else if (reg == PCI_STATUS)
         PROMISE(!(value & (uint32_t)~STATUS_CLEARED));
     else if (reg == 0x0c)
@@ -115,7 +107,7 @@ static void write_config(void *context, pci_address_t at, uint32_t reg, unsigned
         memcpy(&space[reg], &value, size);
 }
 
-static const struct pci_access access = {
+static struct pci_access access = {
     .read = read_config,
     .write = write_config,
     .address_end = UINT64_C(1) << 40,
@@ -144,7 +136,9 @@ static bool make_function(uint8_t bases)
     work = 0;
     phase = RUNNING;
     vfunction_init(&function, found, guest, &access);
-    PROMISE(work <= INIT_WORK);
+    if (flags & HAS_INTX)
+        vfunction_wire(&function, 1, 21);
+    PROMISE(work <= INIT_WORK + EXTENDED_WORK);
     return true;
 }
 
@@ -182,7 +176,33 @@ static void check_bars(void)
         PROMISE((bar & ~(function.bar_mask[i] | function.bar_flags[i])) == 0);
     }
     PROMISE(rom != 0 || vfunction_read(&function, &access, PCI_ROM_BAR, 4) == 0);
-    PROMISE(vfunction_read(&function, &access, PCI_PIN, 1) == 0);
+    PROMISE(vfunction_read(&function, &access, PCI_PIN, 1) == (flags & HAS_INTX ? 1 : 0));
+}
+
+/* The guest's list of extended capabilities ends, and has none that must be hidden. */
+static void check_extended(void)
+{
+    uint32_t at = PCI_EXT_FIRST, left = VFUNCTION_LINKS;
+
+    while (function.caps.pcie != 0 && at != 0) {
+        PROMISE(left-- > 0 && at >= PCI_EXT_FIRST);
+        at = vfunction_read(&function, &access, at, 4) >> 20;
+    }
+}
+
+/* Anywhere in the window's first two devices, or beyond the bus. */
+static void window_step(uint32_t where, unsigned size, uint32_t value)
+{
+    uint32_t offset = where & BIT(23) ? where : where & 0xffff;
+
+    bus.news = VFUNCTION_NOTHING;
+    vpci_ecam_write(&bus, offset, size, value * UINT64_C(0x100000001));
+    PROMISE(bus.news == VFUNCTION_NOTHING || (bus.changed == 0 && size <= 4));
+    program(bus.news);
+    PROMISE(work <= STEP_WORK);
+    work = 0; /* another access */
+    uint64_t seen = vpci_ecam_read(&bus, offset, size);
+    PROMISE(seen <= UINT64_MAX >> (64 - 8 * size));
 }
 
 static void step(struct cursor *from)
@@ -223,8 +243,11 @@ static void step(struct cursor *from)
         vfunction_reset(&function);
         vmsix_reset(&table);
         break;
-    default: /* the device's own mind, or a reset that came to nothing */
-        space[where % PCI_CONFIG_SIZE] = (uint8_t)value;
+    default: /* the device's own mind, or a reset that came to nothing; or ECAM */
+        if (what & 0x20)
+            window_step(where, 1u << what % 4, value);
+        else
+            space[where % sizeof(space)] = (uint8_t)value;
         break;
     }
     PROMISE(work <= STEP_WORK);
@@ -235,10 +258,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cursor from = cursor_over(data, size);
 
     flags = cursor_u8(&from);
-    const uint8_t *registers = cursor_bytes(&from, sizeof(space));
+    const uint8_t *registers = cursor_bytes(&from, PCI_CONFIG_SIZE);
     if (!registers)
         return 0;
-    memcpy(space, registers, sizeof(space));
+    memcpy(space, registers, PCI_CONFIG_SIZE);
+    memset(space + PCI_CONFIG_SIZE, 0, sizeof(space) - PCI_CONFIG_SIZE);
+    access.segments[0].ecam = hpa(flags & EXTENDED ? GIB(3) : 0);
+    const uint8_t *extended = flags & EXTENDED ? cursor_bytes(&from, PCI_CONFIG_SIZE) : NULL;
+    for (uint32_t at = PCI_CONFIG_SIZE; extended && at < sizeof(space); at += PCI_CONFIG_SIZE)
+        memcpy(space + at, extended, PCI_CONFIG_SIZE);
     reads = 0;
     if (!make_function(cursor_u8(&from)))
         return 0;
@@ -250,6 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (uint32_t i = 0; i < STEPS_MAX && cursor_left(&from) >= 8; i++) {
         step(&from);
         check_bars();
+        check_extended();
     }
     free(table.entries);
     return 0;

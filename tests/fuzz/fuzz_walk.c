@@ -5,23 +5,12 @@
  *
  * Input: struct fixed, then the tables' bytes, which repeat over a small RAM.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86/model/walk.h"
 #include "arch/x86/regs/cr.h"
 #include "arch/x86/regs/exception.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define PROMISE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "tests/fuzz/fuzz.h"
 
 #define RAM_SIZE 0x4000u
 #define A_D      UINT64_C(0x60)

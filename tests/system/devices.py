@@ -54,6 +54,10 @@ def drive(name, folder):
     return ["-drive", f"file={path},if=none,id={name}-disk,format=raw,cache=unsafe"]
 
 
+# Ids of extended capabilities.
+AER, SERIAL = 1, 3
+
+
 class Slots:
     """Where the next device goes: on the root bus, or behind a port of its own, where a reset of
     the bus resets it, too. QEMU's AMD-Vi takes all that is behind a port for devices of bus 0."""
@@ -116,7 +120,7 @@ class Devices:
         sections = [guest("one", 2), guest("two", 1), image.linux("web", "128M", "panic=1")]
         config = image.write_config(folder, "devices", *sections)
         words = ["--iommu", iommu, "--", *hardware(self.disks.name, ports=iommu == "intel")]
-        # The fifth processor is nobody's, so that it looks after the console (tests/README.md).
+        # The fifth processor is nobody's: it looks after the console, whose lines cost no guest time.
         self.machine = Machine(config, f"devices-{iommu}", cpus=5, memory=1280, arguments=words)
         try:
             self.machine.shells("one", "two", "web")
@@ -168,6 +172,31 @@ class Devices:
             assert address == f"0000:00:{index + 1:02x}.0"
             bars = {bar: int(start, 16) for bar, start in enumerate(starts) if int(start, 16)}
             found.append((f"{vendor[2:]}:{device[2:]}", bars))
+        return found
+
+    def extended(self, number):
+        """Of each function what the guest finds in its extended configuration space: [(ids, [(id of
+        the capability, its second and third doubleword as one number)])]; None instead of the list
+        where the guest has no such space."""
+        said = self.shell(
+            number, "cd /sys/bus/pci/devices; for d in *; do echo $(cat $d/vendor $d/device) "
+                    "$(hexdump -v -e '1/4 \"%x \"' $d/config); done; cd /")
+        found = []
+        for line in said.splitlines():
+            vendor, device, *dwords = line.split()
+            space = [int(dword, 16) for dword in dwords]
+            assert len(space) in (64, 1024), line
+            whole = len(space) == 1024
+            found.append((f"{vendor[2:]}:{device[2:]}", self.capabilities(space) if whole else None))
+        return found
+
+    @staticmethod
+    def capabilities(space):
+        found, at = [], 0x100
+        while at and space[at // 4]:
+            header, low, high = space[at // 4:at // 4 + 3]
+            found.append((header & 0xffff, high << 32 | low))
+            at = header >> 20
         return found
 
     def interrupts(self, number, pattern):

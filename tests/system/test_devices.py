@@ -7,7 +7,7 @@ import re
 import pytest
 
 import image
-from devices import CONFIG, DISKS, NETWORKS, NUMBERS, ONE, TWO, WEB, Devices
+from devices import AER, CONFIG, DISKS, NETWORKS, NUMBERS, ONE, SERIAL, TWO, WEB, Devices
 from machine import BOOT, Machine
 from test_inspect import inspect
 from test_refusals import said_until_end
@@ -41,6 +41,31 @@ def test_guest_sees_what_the_plan_says(devices, name):
     planned = devices.planned(name)
     assert len(planned) == len(CONFIG[name])
     assert devices.seen(NUMBERS[name]) == planned
+
+
+# The ids of extended capabilities that QEMU's devices have and their guests see. The network cards'
+# serial numbers follow from their addresses, 52:54:00:12:34:56 and up.
+EXTENDED = {"8086:10d3": [AER, SERIAL]}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_extended_configuration_space(devices, name):
+    """All 4 KiB of each function with PCI Express, by way of MCFG, and its list of capabilities. What
+    is written there is lost."""
+    number = NUMBERS[name]
+    said = devices.shell(number, "dmesg | grep -c 'MMCONFIG at .*0xfe000000-0xfe0fffff.* reserved'")
+    assert int(said) >= 1
+    found = devices.extended(number)
+    assert len(found) == len(CONFIG[name])
+    for ids, capabilities in found:
+        expected = EXTENDED.get(ids, [])
+        assert capabilities is None or [capability[0] for capability in capabilities] == expected
+    (serial,) = [value for ids, capabilities in found if ids == "8086:10d3"
+                 for kind, value in capabilities if kind == SERIAL]
+    assert serial >> 40 == 0x525400
+    devices.shell(number, "cd /sys/bus/pci/devices; for d in *; do printf '\\377\\377\\377\\377' | "
+                          "dd of=$d/config bs=4 seek=66 conv=notrunc 2>/dev/null; done; cd /")
+    assert devices.extended(number) == found
 
 
 def test_resets_of_all_kinds(devices):
@@ -109,6 +134,7 @@ def test_nothing_was_blocked(devices):
     assert len(lines) == 1, lines
 
 
+E1000 = ["-device", "e1000,romfile=,bus=pcie.0,addr=5", "-device", "e1000,romfile=,bus=pcie.0,addr=9"]
 PORT = ["-device", "pcie-root-port,id=above,chassis=1,slot=1,addr=5"]
 BELOW = [word for slot in (1, 2)
          for word in ("-device", f"ich9-ahci,bus=conventional,addr={slot}")]
@@ -127,6 +153,29 @@ REFUSED = {
         {"web": "10de:1234"}, [],
         "bulkhead.conf:5:10: guest web wants 10de:1234, but there is no such PCI device\n"
         "  hint: the machine has 0 of that kind, and 6 PCI functions in all",
+    ),
+    "no-messages": (
+        {"web": "00:05.0"}, E1000,
+        "bulkhead.conf:5:10: guest web wants 00:05.0, but it has neither MSI nor MSI-X\n"
+        "  hint: add the input of the I/O APIC to which its INTx is wired, such as intx=21; a Linux "
+        "on this machine tells: /proc/interrupts, lspci -v",
+    ),
+    "no-such-line": (
+        {"web": "00:05.0 intx=24"}, E1000,
+        "bulkhead.conf:5:10: guest web wants 00:05.0 with INTx 24, but no I/O APIC of the machine has "
+        "that input\n"
+        "  hint: a Linux on this machine tells which it is: /proc/interrupts, lspci -v",
+    ),
+    "console's-line": (
+        {"web": "00:05.0 intx=4"}, E1000,
+        "bulkhead.conf:5:10: guest web wants 00:05.0 with INTx 4, but that is a line of ISA, with a "
+        "timer, a serial port or their like\n"
+        "  hint: boot Linux with its I/O APIC in use (no noapic), and take the number that it has then",
+    ),
+    "line-of-two": (
+        {"web": "00:05.0 intx=21", "rt": "00:09.0 intx=21"}, E1000,
+        "bulkhead.conf:10:10: guest rt wants 00:09.0 with INTx 21, but line 5 gives that to guest web\n"
+        "  hint: devices on one line go to one guest: use another slot, or a device with MSI",
     ),
     "bridge": (
         {"web": "00:1f.0"}, [],

@@ -15,6 +15,7 @@ SOURCES = [
     "tests/system/guest_acpi.c",
     "kernel/acpi/guest.c",
     "kernel/acpi/guest_dsdt.c",
+    "kernel/acpi/guest_prt.c",
     "kernel/acpi/tables.c",
 ]
 
@@ -31,21 +32,23 @@ def program(tmp_path_factory):
     folder = tmp_path_factory.mktemp("guest-acpi")
     generated = folder / "kernel/acpi"
     generated.mkdir(parents=True)
-    compile_dsdt = ["iasl", "-vs", "-va", "-tc", "-p", generated / "guest_dsdt"]
-    done = subprocess.run(
-        [*compile_dsdt, ROOT / "kernel/acpi/guest_dsdt.asl"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 Errors, 0 Warnings, 0 Remarks" in done.stdout
+    for name, options in {"guest_dsdt": [], "guest_dsdt_pcie": ["-D", "PCI_EXPRESS"]}.items():
+        compile_dsdt = ["iasl", "-vs", "-va", *options, "-tc", "-p", generated / name]
+        done = subprocess.run(
+            [*compile_dsdt, ROOT / "kernel/acpi/guest_dsdt.asl"], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "0 Errors, 0 Warnings, 0 Remarks" in done.stdout
     binary = folder / "guest_acpi"
     compile_all = ["gcc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-I.", f"-I{folder}"]
     subprocess.run([*compile_all, *SOURCES, "-o", binary], cwd=ROOT, check=True)
     return binary
 
 
-def tables(program, vcpus):
+def tables(program, vcpus, routes=0, pci=False):
     """Signature -> bytes of each table, found by way of the RSDP."""
-    memory = subprocess.run([program, str(vcpus)], capture_output=True, check=True).stdout
+    words = [program, str(vcpus), str(routes), *(["pci"] if pci else [])]
+    memory = subprocess.run(words, capture_output=True, check=True).stdout
 
     def table(address):
         start = address - BASE
@@ -181,3 +184,38 @@ def test_dsdt(program, tmp_path):
     start, end = numbers["GUEST_PCI_MEMORY_START"], numbers["GUEST_PCI_MEMORY_END"]
     assert 'EisaId("PNP0A03")' in pci
     assert f"0x00000000,0x{start:08X},0x{end - 1:08X},0x00000000,0x{end - start:08X}" in pci
+    assert "PNP0C02" not in text and "_PRT" not in text
+
+
+def test_pci_express(program, tmp_path):
+    """MCFG and what reserves its window, which is not the host bridge's to give away."""
+    numbers = constants()
+    found = tables(program, 1, pci=True)
+    assert sorted(found) == ["APIC", "DSDT", "FACP", "MCFG", "RSDP", "XSDT"]
+    base, size = numbers["GUEST_ECAM_BASE"], numbers["GUEST_ECAM_SIZE"]
+    text = decode(found["MCFG"], "MCFG", tmp_path)
+    assert field(text, "Base Address") == [f"{base:016X}"]
+    assert field(text, "Segment Group Number") == ["0000"]
+    assert field(text, "Start Bus Number") == ["00"]
+    assert field(text, "End Bus Number") == [f"{(size >> 20) - 1:02X}"]
+
+    text = decode(found["DSDT"], "DSDT", tmp_path)
+    ecam, pci = squeezed(device(text, "ECAM")), squeezed(device(text, "PCI0"))
+    assert 'EisaId("PNP0C02")' in ecam
+    assert f"Memory32Fixed(ReadWrite,0x{base:08X},0x{size:08X},)" in ecam
+    assert 'Name(_HID,EisaId("PNP0A08")' in pci and 'Name(_CID,EisaId("PNP0A03")' in pci
+    start = numbers["GUEST_PCI_MEMORY_START"]
+    assert f"0x00000000,0x{start:08X},0x{base - 1:08X},0x00000000,0x{base - start:08X}" in pci
+
+
+@pytest.mark.parametrize("routes", [1, 3, 4, 64, 124])
+def test_interrupt_routes(program, tmp_path, routes):
+    """As guest_acpi.c chooses them."""
+    text = decode(tables(program, 1, routes)["DSDT"], "DSDT", tmp_path)
+    prt = squeezed(text).split("Scope(_SB.PCI0){Name(_PRT,Package(")[1]
+    found = re.findall(r"Package\(0x04\)\{0x(\w{8}),(\w+),Zero,(\w+)\}", prt)
+    numbers = {"Zero": 0, "One": 1}
+    assert [
+        (int(address, 16), numbers.get(pin) if pin in numbers else int(pin, 16), int(gsi, 16))
+        for address, pin, gsi in found
+    ] == [((1 + i % 31) << 16 | 0xFFFF, i // 31, 16 + i % 8) for i in range(routes)]

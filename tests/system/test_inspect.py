@@ -21,12 +21,13 @@ SAID = (
 
 PLAIN = image.linux("web", "128M") + image.linux("rt", "128M")
 WITH_DEVICES = image.linux("web", "128M", more="device = nvme\n") + image.linux(
-    "rt", "128M", more="device = 8086:10d3\n"
+    "rt", "128M", more="device = 8086:10d3\ndevice = 00:09.0 intx=21\n"
 )
 
 
 def hardware(folder, port):
-    """QEMU's options: a network card and an NVMe disk, this behind a port where that can be."""
+    """QEMU's options: two network cards, one of them without messages, and an NVMe disk, this behind
+    a port where that can be."""
     disk = folder / "inspected.disk"
     disk.touch()
     os.truncate(disk, 32 << 20)
@@ -36,6 +37,7 @@ def hardware(folder, port):
         *above,
         *("-device", "nvme,serial=one,drive=disk," + ("bus=above" if port else "addr=6")),
         *("-device", "e1000e,addr=7"),
+        *("-device", "e1000,romfile=,addr=9"),
     ]
 
 
@@ -120,7 +122,8 @@ def test_devices_are_those_of_the_boot(files, lab, tmp_path, kind, name):
     checked = check(report, config)
     assert (checked.returncode, checked.stderr) == (0, "")
     planned = table(checked.stdout)
-    assert len([line for line in planned if "BAR 0: " in line]) == 2
+    assert len([line for line in planned if "BAR 0: " in line]) == 3
+    assert len([line for line in planned if line.strip() == "INTx 21"]) == 1
     assert planned == boot_table(config, words)
 
 

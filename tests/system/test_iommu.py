@@ -149,6 +149,18 @@ def test_without_iommu_the_same_card_writes(files):
         bench.close()
 
 
+def test_a_unit_without_interrupt_remapping(files):
+    """It blocks DMA, though no guest can be given a device."""
+    bench = Bench(files, None, "-device", "intel-iommu,intremap=off")
+    try:
+        assert ("IOMMU: DMA blocked, but no devices for guests: the DMAR table says that interrupts "
+                "cannot be remapped") in bench.machine.text()
+        _, before, after = bench.copy()
+        assert after == before
+    finally:
+        bench.close()
+
+
 def test_a_unit_that_can_more(files):
     """Four levels, snooping, and caching of what is blocked."""
     more = []

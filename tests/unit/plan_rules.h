@@ -279,6 +279,9 @@ static inline const char *rules_of_devices(const struct plan *p)
         if (i < guest->first_device || i - guest->first_device >= guest->device_count) {
             return "a function is not among its guest's";
         }
+        if (a->gsi != 0 && (a->guest_gsi < PLAN_FIRST_PIN || a->guest_gsi > PLAN_LAST_PIN)) {
+            return "a line is none of the guest's PCI lines";
+        }
         for (uint32_t j = 0; j < i; j++) {
             const struct plan_device *b = &p->devices[j];
             if (a->function.address.raw == b->function.address.raw) {
@@ -286,6 +289,13 @@ static inline const char *rules_of_devices(const struct plan *p)
             }
             if (a->function.group == b->function.group && a->guest != b->guest) {
                 return "a group serves two guests";
+            }
+            if (a->gsi != 0 && a->gsi == b->gsi && a->guest != b->guest) {
+                return "a line serves two guests";
+            }
+            if (a->gsi != 0 && b->gsi != 0 && a->guest == b->guest &&
+                (a->gsi == b->gsi) != (a->guest_gsi == b->guest_gsi)) {
+                return "two lines are one in a guest, or one is two";
             }
         }
     }

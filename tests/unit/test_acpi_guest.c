@@ -152,7 +152,7 @@ static void test_interrupt_controllers(void **state)
 /* What the tables promise is what the devices do. */
 static void test_devices_agree(void **state)
 {
-    struct vioapic ioapic;
+    struct vioapic ioapic = {0};
 
     (void)state;
     assert_int_equal(ports_find(GUEST_COM1, 1), PORT_UART);
@@ -169,14 +169,91 @@ static void test_devices_agree(void **state)
 
 static void test_dsdt_is_whole(void **state)
 {
-    size_t size;
-    const uint8_t *dsdt = guest_dsdt(&size);
+    (void)state;
+    for (int pci = 0; pci < 2; pci++) {
+        size_t size;
+        const uint8_t *dsdt = guest_dsdt(pci != 0, &size);
+
+        assert_in_range(size, HEADER_SIZE, 4096);
+        assert_memory_equal(dsdt, "DSDT", 4);
+        assert_int_equal((size_t)dsdt[4] | (size_t)dsdt[5] << 8, size);
+        assert_int_equal(acpi_sum(dsdt, size), 0);
+    }
+}
+
+/* MCFG is there for guests with PCI functions, and has bus 0 alone. */
+static void test_configuration_space(void **state)
+{
+    struct acpi_guest_params params = {.base = gpa(BASE), .vcpu_count = 64, .pci_express = true};
+    struct image *m;
+    struct diag diag;
+    size_t used;
 
     (void)state;
-    assert_in_range(size, HEADER_SIZE, 4096);
-    assert_memory_equal(dsdt, "DSDT", 4);
-    assert_int_equal((size_t)dsdt[4] | (size_t)dsdt[5] << 8, size);
-    assert_int_equal(acpi_sum(dsdt, size), 0);
+    build(1, &m);
+    assert_int_equal(host.mcfg.count, 0);
+    image_free(m);
+
+    m = image_new();
+    uint8_t *bytes = image_add(m, BASE, ROOM);
+    assert_true(acpi_guest_build(&params, bytes, ROOM, &used));
+    assert_in_range(used, 1, 2048);
+    m->pieces[0].size = used;
+    assert_true(image_parse(m, BASE, &host, &diag));
+    assert_int_equal(host.warning_count, 0);
+    assert_int_equal(host.mcfg.count, 1);
+    assert_int_equal(host.mcfg.ecams[0].base, GUEST_ECAM_BASE);
+    assert_int_equal(host.mcfg.ecams[0].segment, 0);
+    assert_int_equal(host.mcfg.ecams[0].first_bus, 0);
+    assert_int_equal(host.mcfg.ecams[0].last_bus, GUEST_ECAM_SIZE / MIB(1) - 1);
+    assert_int_equal(host.madt.cpu_count, 64);
+    image_free(m);
+}
+
+/* As the ASL compiler writes it:
+ * Scope (\_SB.PCI0) { Name (_PRT, Package () { Package () { 0x0001ffff, 0, 0, 21 }, ... }) } */
+static const uint8_t prt_of_two[] = {
+    0x10, 0x2b, 0x2e, '_',  'S',  'B',  '_',  'P',  'C',  'I',  '0',  0x08, '_',  'P',  'R',
+    'T',  0x12, 0x1b, 0x02, 0x12, 0x0b, 0x04, 0x0c, 0xff, 0xff, 0x01, 0x00, 0x00, 0x00, 0x0a,
+    0x15, 0x12, 0x0c, 0x04, 0x0c, 0xff, 0xff, 0x1f, 0x00, 0x0a, 0x03, 0x00, 0x0a, 0x10};
+
+static void test_interrupt_routes(void **state)
+{
+    static const struct acpi_route routes[] = {{1, 0, 21}, {31, 3, 16}};
+    struct acpi_guest_params params = {
+        .base = gpa(BASE), .vcpu_count = 1, .routes = routes, .route_count = 2};
+    struct image *m = image_new();
+    uint8_t *bytes = image_add(m, BASE, ROOM);
+    struct diag diag;
+    size_t used, compiled;
+
+    (void)state;
+    guest_dsdt(false, &compiled);
+    assert_true(acpi_guest_build(&params, bytes, ROOM, &used));
+    m->pieces[0].size = used;
+    assert_true(image_parse(m, BASE, &host, &diag));
+    assert_int_equal(host.warning_count, 0);
+    assert_int_equal(host.fadt.s5_type_a, GUEST_SLEEP_TYPE_S5);
+    const uint8_t *dsdt = image_at(m, field(m, "FACP", FADT_DSDT, 4), compiled + 1);
+    assert_int_equal(dsdt[4] | dsdt[5] << 8, compiled + sizeof(prt_of_two));
+    assert_int_equal(acpi_sum(dsdt, compiled + sizeof(prt_of_two)), 0);
+    assert_memory_equal(dsdt + compiled, prt_of_two, sizeof(prt_of_two));
+    image_free(m);
+}
+
+static void test_most_interrupt_routes(void **state)
+{
+    static struct acpi_route routes[GUEST_ACPI_MAX_ROUTES + 1];
+    struct acpi_guest_params params = {
+        .base = gpa(BASE), .vcpu_count = 1, .routes = routes, .route_count = GUEST_ACPI_MAX_ROUTES};
+    static uint8_t bytes[ROOM];
+    size_t used;
+
+    (void)state;
+    assert_true(acpi_guest_build(&params, bytes, ROOM, &used));
+    params.route_count++;
+    assert_false(acpi_guest_build(&params, bytes, ROOM, &used));
+    assert_int_equal(used, 0);
 }
 
 static void test_same_bytes_each_time(void **state)
@@ -303,10 +380,11 @@ int main(void)
         cmocka_unit_test(test_fixed_hardware),       cmocka_unit_test(test_old_root),
         cmocka_unit_test(test_processors),           cmocka_unit_test(test_interrupt_controllers),
         cmocka_unit_test(test_devices_agree),        cmocka_unit_test(test_dsdt_is_whole),
+        cmocka_unit_test(test_interrupt_routes),     cmocka_unit_test(test_most_interrupt_routes),
         cmocka_unit_test(test_same_bytes_each_time), cmocka_unit_test(test_any_buffer),
         cmocka_unit_test(test_too_small_a_buffer),   cmocka_unit_test(test_2_kib_are_enough_for_64),
         cmocka_unit_test(test_high_window),          cmocka_unit_test(test_impossible_parameters),
-        cmocka_unit_test(test_reset_code),
+        cmocka_unit_test(test_reset_code),           cmocka_unit_test(test_configuration_space),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

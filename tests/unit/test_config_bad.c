@@ -268,8 +268,6 @@ static const struct bad bad_configs[] = {
      "did you mean \"nvme\"?"},
     {GUEST "device = graphics\n", 0, 4, 10, "no kind of device is called \"graphics\"",
      HINT_DEVICE},
-    {GUEST "device = 00:1f.2 00:1f.3\n", 0, 4, 17, "unexpected text behind the device",
-     HINT_DEVICE},
     {"[machine]\ndevice = nvme\n", 0, 2, 1, "[machine] knows no key \"device\"",
      "it belongs into a [guest NAME] section"},
 

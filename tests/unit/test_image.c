@@ -333,7 +333,16 @@ static void test_memory_map(void **state)
     assert_int_equal(ranges[4].size, GIB(3) - MIB(1));
     assert_int_equal(ranges[5].start, GIB(4));
     assert_int_equal(ranges[5].size, GIB(2));
+    guest.ecam_start = 0xfe000000;
+    guest.ecam_size = MIB(1);
+    assert_int_equal(memory_map(&guest, ranges), 7);
+    assert_int_equal(ranges[5].start, 0xfe000000);
+    assert_int_equal(ranges[5].size, MIB(1));
+    assert_int_equal(ranges[5].type, MAP_TYPE_RESERVED);
+    assert_int_equal(ranges[6].start, GIB(4));
     guest.memory = MIB(64);
+    assert_int_equal(memory_map(&guest, ranges), 6);
+    guest.ecam_size = 0;
     assert_int_equal(memory_map(&guest, ranges), 5);
 }
 

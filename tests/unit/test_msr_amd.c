@@ -253,13 +253,25 @@ static void forwarded_registers(void **state)
     (void)state;
     for (unsigned i = 0; i < msr_rule_count; i++) {
         const struct msr_rule *rule = &msr_rules[i];
-        if (rule->kind != MSR_KIND_X2APIC)
+        if (rule->kind != MSR_KIND_X2APIC && rule->kind != MSR_KIND_X2APIC_EOI)
             continue;
         assert_in_range(rule->msr, MSR_X2APIC_FIRST, MSR_X2APIC_LAST);
         assert_true(rule->read == MSR_NATIVE || rule->read == MSR_DENY);
         assert_true(rule->write == MSR_NATIVE || rule->write == MSR_DENY);
         assert_false(apic_value_check(rule->msr, BIT(32), true));
     }
+}
+
+/* Who has to know of EOIs gets them, and nothing else. */
+static void eoi_exits_alone(void **state)
+{
+    static uint8_t plain[MSR_MAP_SIZE], with[MSR_MAP_SIZE];
+    (void)state;
+    msr_map_build(plain, 1u << MSR_ALWAYS, MSR_KINDS_SVM);
+    msr_map_build(with, 1u << MSR_ALWAYS, MSR_KINDS_SVM | MSR_KINDS_EOI);
+    assert_int_equal(plain[0x80b / 4] & 0x80, 0);
+    plain[0x80b / 4] |= 0x80;
+    assert_memory_equal(with, plain, MSR_MAP_SIZE);
 }
 
 int main(void)
@@ -273,6 +285,7 @@ int main(void)
         cmocka_unit_test(apic_values),
         cmocka_unit_test(timer_modes),
         cmocka_unit_test(forwarded_registers),
+        cmocka_unit_test(eoi_exits_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

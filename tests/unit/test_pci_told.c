@@ -141,16 +141,39 @@ static void test_windows(void **state)
                                                  {{0xf0000000}, 2, 0, 255},
                                                  {{0xf0000000}, 3, 0, 254},
                                                  {{0}, 4, 0, 1}};
-    struct pci_access access = {.segment_count = 0};
+    struct pci_access access = {.address_end = BIT(40)};
 
     (void)state;
-    assert_int_equal(pci_use_windows(&access, windows, ARRAY_COUNT(windows)), 2);
+    assert_int_equal(pci_use_windows(&access, windows, ARRAY_COUNT(windows), GIB(4)), 2);
     assert_int_equal(access.segment_count, 4);
     assert_int_equal(access.segments[0].ecam.raw, 0xb0000000);
     assert_int_equal(access.segments[1].number, 2);
     assert_int_equal(access.segments[2].number, 3);
     assert_int_equal(access.segments[3].ecam.raw, 0);
     assert_int_equal(access.segments[3].last_bus, 255);
+}
+
+/* Above 4 GiB, too, as far as there are addresses. */
+static void test_high_windows(void **state)
+{
+    static const struct pci_segment windows[] = {{{GIB(4) - MIB(1)}, 0, 0, 255},
+                                                 {{BIT(40) - MIB(256)}, 1, 0, 255},
+                                                 {{BIT(40) - MIB(128)}, 2, 128, 255},
+                                                 {{BIT(40)}, 3, 0, 0},
+                                                 {{UINT64_MAX - MIB(1) + 1}, 4, 0, 255}};
+    struct pci_access access = {.address_end = BIT(40)};
+
+    (void)state;
+    assert_int_equal(pci_use_windows(&access, windows, ARRAY_COUNT(windows), PCI_WINDOWS_END), 3);
+    assert_int_equal(access.segments[0].ecam.raw, GIB(4) - MIB(1));
+    assert_int_equal(access.segments[1].number, 1);
+    assert_int_equal(access.segment_count, 3);
+    assert_int_equal(access.segments[2].ecam.raw, 0);
+
+    access = (struct pci_access){.address_end = BIT(52)};
+    assert_int_equal(pci_use_windows(&access, windows, ARRAY_COUNT(windows), BIT(40)), 3);
+    access.segment_count = 0;
+    assert_int_equal(pci_use_windows(&access, windows, ARRAY_COUNT(windows), PCI_WINDOWS_END), 1);
 }
 
 int main(void)
@@ -162,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_msix_outside),
         cmocka_unit_test(test_virtual_functions),
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_high_windows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

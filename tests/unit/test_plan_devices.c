@@ -245,7 +245,9 @@ static void test_no_messages(void **state)
     fake_put(card(1), PCI_PIN, 1, 1);
     wish(0, "01:00.0");
     refused(0, "guest web wants 01:00.0, but it has neither MSI nor MSI-X",
-            "name another device: INTx cannot be given to a guest");
+            "add the input of the I/O APIC to which its INTx is wired, such as intx=21; a Linux on "
+            "this "
+            "machine tells: /proc/interrupts, lspci -v");
 }
 
 static void test_too_many(void **state)

@@ -123,6 +123,47 @@ static void test_windows(void **state)
     assert_true(windows[63].first_bus == 2 && windows[63].last_bus == 3);
 }
 
+static uint32_t pins_of(uint32_t address)
+{
+    return address == 0xfec00000 ? 24 : 256;
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    reset();
+    acpi.madt.ioapic_count = 2;
+    acpi.madt.ioapics[0] = (struct acpi_ioapic){.address = 0xfec00000};
+    acpi.madt.ioapics[1] = (struct acpi_ioapic){.address = 0xfec01000, .gsi_base = 24};
+    for (uint32_t irq = 0; irq < ACPI_ISA_IRQS; irq++)
+        acpi.madt.isa[irq].gsi = irq == 0 ? 2 : irq;
+    acpi.madt.isa[9].gsi = 20;
+    acpi.madt.nmi_count = 1;
+    acpi.madt.nmis[0].gsi = 30;
+    acpi.spcr = (struct acpi_spcr){.present = true, .has_gsi = true, .gsi = 40};
+    acpi.fadt = (struct acpi_fadt){.present = true, .sci_irq = 9};
+    for (uint32_t times = 0; times < 2; times++) {
+        survey_lines(&acpi, pins_of, &hardware);
+        assert_int_equal(hardware.ioapic_count, 2);
+        assert_int_equal(hardware.ioapics[0].pins, 24);
+        assert_int_equal(hardware.ioapics[1].first_gsi, 24);
+        assert_int_equal(hardware.ioapics[1].pins, HARDWARE_MAX_PINS);
+        assert_int_equal(hardware.line_count, 19);
+        assert_int_equal(hardware.lines[0].gsi, 20);
+        assert_int_equal(hardware.lines[0].use, LINE_SCI);
+        assert_int_equal(hardware.lines[1].gsi, 30);
+        assert_int_equal(hardware.lines[1].use, LINE_NMI);
+        assert_int_equal(hardware.lines[2].gsi, 40);
+        assert_int_equal(hardware.lines[2].use, LINE_CONSOLE);
+        assert_int_equal(hardware.lines[3].gsi, 2);
+        assert_int_equal(hardware.lines[3].use, LINE_ISA);
+    }
+    acpi.fadt.present = acpi.spcr.has_gsi = false;
+    acpi.madt.nmi_count = 0;
+    survey_lines(&acpi, pins_of, &hardware);
+    assert_int_equal(hardware.line_count, ACPI_ISA_IRQS);
+}
+
 /* A region of a function behind two bridges, one of which the other way does not exist. */
 static void regions(void)
 {
@@ -194,7 +235,7 @@ int main(void)
         cmocka_unit_test(test_windows),
 
         cmocka_unit_test(test_tied),      cmocka_unit_test(test_more_than_can_be_tied),
-        cmocka_unit_test(test_last_bus),
+        cmocka_unit_test(test_last_bus),  cmocka_unit_test(test_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

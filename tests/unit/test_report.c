@@ -8,30 +8,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "kernel/report/report.h"
 #include "tests/unit/plan_devices.h"
-
-static struct report written, again;
-static char text[REPORT_MAX_BYTES], text_again[REPORT_MAX_BYTES];
-static size_t length;
-
-static void keep(void *context, const char *line)
-{
-    size_t size = strlen(line);
-
-    assert_true(size <= REPORT_MAX_LINE);
-    assert_true(length + size + 1 < sizeof(text));
-    memcpy((char *)context + length, line, size);
-    length += size;
-    ((char *)context)[length++] = '\n';
-    ((char *)context)[length] = '\0';
-}
-
-static void write_to(char *to, const struct report *report)
-{
-    length = 0;
-    report_write(report, keep, to);
-}
+#include "tests/unit/report_text.h"
 
 /* A machine with a card for each guest, one of them with MSI-X, behind ports with ACS. */
 static void make_machine(void)
@@ -48,6 +26,9 @@ static void make_machine(void)
     fake_sriov(fake_endpoint(9, 0, 0), 3, 0x10, 1);
     fake_bridge(0, 0x1e, 0, 5, 5);
     fake_endpoint(5, 3, 0);
+    fake_access.segments[fake_access.segment_count++] =
+        (struct pci_segment){.ecam = {0xa0000000}, .number = 0xfffe, .last_bus = 3};
+    fake_add_at(pci_address(0xfffe, 3, 31, 7), 0x80861234, 0x0c0330);
     wish(0, "nvme");
     wish(1, "02:00.0");
 }
@@ -64,6 +45,8 @@ static void fill(struct report *report)
     assert_true(hardware_own(&report->hardware, 0xfee00000, 4096, false));
     assert_true(hardware_own(&report->hardware, 0x3f8, 8, true));
     assert_true(hardware_tie(&report->hardware, pci_address(0, 5, 3, 0)));
+    report->hardware.ioapics[report->hardware.ioapic_count++] = (struct hardware_ioapic){24, 120};
+    report->hardware.lines[report->hardware.line_count++] = (struct hardware_line){9, LINE_SCI};
     report->pci = inventory;
     report->acpi.dmar = (struct acpi_dmar){.present = machine.iommu == HARDWARE_VTD,
                                            .address_width = 39,
@@ -185,6 +168,8 @@ static const struct bad bads[] = {
     {"processor apic=7 node=0\nprocessor apic=7 node=1", 16,
      "processor: apic: another processor has this number"},
     {"owned base=0xfff8 size=0x10 io=yes", 12, "owned: base: there are no such addresses"},
+    {"ioapic first-gsi=24 pins=241", 26, "pins = 241 is more than 0xf0"},
+    {"line gsi=4 use=usb", 16, "use must be one of its words, not \"usb\""},
     {"owned base=0x0 size=0x10 io=perhaps", 29, "io must be yes or no, not \"perhaps\""},
     {"mcfg base=0x1000 segment=0 first-bus=9 last-bus=8", 49,
      "mcfg: last-bus: it lies before the first"},

@@ -19,6 +19,7 @@ static struct vioapic v;
 static int setup(void **state)
 {
     (void)state;
+    v = (struct vioapic){0};
     vioapic_reset(&v);
     return 0;
 }
@@ -264,6 +265,142 @@ static void test_random_traffic(void **state)
     assert_true(messages > 1000);
 }
 
+/* ---- pins of the machine's lines ---- */
+
+#define WIRED 21
+#define LOW   (0x10 + 2 * WIRED)
+
+static void wire(void)
+{
+    vioapic_wire(&v, 1u << WIRED);
+}
+
+/* The line that was written; pin VIOAPIC_PINS: none. */
+static struct vioapic_line written(void)
+{
+    struct vioapic_line line = {.pin = VIOAPIC_PINS}, more;
+
+    if (vioapic_take_line(&v, &line))
+        assert_false(vioapic_take_line(&v, &more));
+    return line;
+}
+
+static void test_wired_entry_is_told(void **state)
+{
+    struct vioapic_line line;
+
+    (void)state;
+    wire();
+    assert_int_equal(written().pin, VIOAPIC_PINS);
+    set(LOW + 1, 0x03000000);
+    line = written();
+    assert_int_equal(line.pin, WIRED);
+    assert_true(line.masked);
+    assert_false(line.sends); /* vector 0 */
+    assert_false(set_sends(LOW, 0x41 | LEVEL | ACTIVE_LOW | LOGICAL));
+    line = written();
+    assert_int_equal(line.pin, WIRED);
+    assert_true(line.sends && line.level && line.active_low && !line.masked);
+    assert_true(line.message.logical);
+    assert_int_equal(line.message.vector, 0x41);
+    assert_int_equal(line.message.dest, 3);
+    set(LOW, 0x42 | MASKED | 0x100);
+    line = written();
+    assert_true(line.sends && line.masked && !line.level && !line.active_low);
+    assert_int_equal(line.message.delivery, VIOAPIC_LOWEST_PRIORITY);
+    for (uint32_t delivery = 2; delivery < 8; delivery++) {
+        set(LOW, 0x41 | delivery << 8);
+        assert_false(written().sends);
+    }
+    set(LOW - 2, 0x41);
+    set(LOW + 2, 0x41);
+    assert_int_equal(written().pin, VIOAPIC_PINS);
+}
+
+/* Written twice before somebody looks is one change; several pins come one by one. */
+static void test_wired_entries_are_told_once(void **state)
+{
+    struct vioapic_line line;
+
+    (void)state;
+    vioapic_wire(&v, UINT32_MAX);
+    for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++) {
+        set(0x11 + 2 * pin, 0);
+        set(0x10 + 2 * pin, 0x30 + pin);
+    }
+    for (uint32_t pin = 0; pin < VIOAPIC_PINS; pin++) {
+        assert_true(vioapic_take_line(&v, &line));
+        assert_int_equal(line.pin, pin);
+        assert_int_equal(line.message.vector, 0x30 + pin);
+    }
+    assert_false(vioapic_take_line(&v, &line));
+}
+
+/* Remote IRR is the machine's, and polarity does not make a line of nobody active. */
+static void test_wired_in_service(void **state)
+{
+    (void)state;
+    wire();
+    assert_false(set_sends(LOW, 0x41 | LEVEL | ACTIVE_LOW));
+    assert_int_equal(vioapic_shown(&v), WIRED);
+    assert_false(get(LOW) & REMOTE_IRR);
+    vioapic_set_in_service(&v, WIRED, true);
+    assert_true(get(LOW) & REMOTE_IRR);
+    vioapic_set_in_service(&v, WIRED, false);
+    assert_false(get(LOW) & REMOTE_IRR);
+    vioapic_set_in_service(&v, WIRED + 1, true); /* not wired */
+    vioapic_set_in_service(&v, VIOAPIC_PINS, true);
+    assert_false(get(LOW + 2) & REMOTE_IRR);
+    assert_int_equal(vioapic_shown(&v), VIOAPIC_PINS);
+    get(LOW + 1);
+    assert_int_equal(vioapic_shown(&v), VIOAPIC_PINS);
+    get(1);
+    assert_int_equal(vioapic_shown(&v), VIOAPIC_PINS);
+}
+
+static void test_wired_end(void **state)
+{
+    uint32_t pin;
+
+    (void)state;
+    wire();
+    set(LOW, 0x41 | LEVEL | ACTIVE_LOW);
+    set(LOW + 2, 0x41 | LEVEL);
+    vioapic_write(&v, 0x40, 4, 0x40);
+    assert_false(vioapic_take_end(&v, &pin));
+    vioapic_write(&v, 0x40, 4, 0x41);
+    assert_true(vioapic_take_end(&v, &pin));
+    assert_int_equal(pin, WIRED);
+    assert_false(vioapic_take_end(&v, &pin));
+    assert_false(sent());
+}
+
+/* A timer of the HPET may be on the same pin. */
+static void test_wired_and_virtual(void **state)
+{
+    (void)state;
+    wire();
+    set(LOW, 0x41 | LEVEL | ACTIVE_LOW);
+    assert_true(line_sends(WIRED, true));
+    assert_true(get(LOW) & REMOTE_IRR);
+    assert_false(line_sends(WIRED, false));
+    assert_false(get(LOW) & REMOTE_IRR);
+}
+
+static void test_wires_outlast_reset(void **state)
+{
+    (void)state;
+    wire();
+    set(LOW, 0x41);
+    vioapic_write(&v, 0x40, 4, 0x41);
+    vioapic_set_in_service(&v, WIRED, true);
+    vioapic_reset(&v);
+    assert_int_equal(written().pin, VIOAPIC_PINS);
+    assert_int_equal(get(LOW), MASKED);
+    set(LOW, 0x41);
+    assert_int_equal(written().pin, WIRED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +414,12 @@ int main(void)
         cmocka_unit_test_setup(test_active_low, setup),
         cmocka_unit_test_setup(test_what_is_never_sent, setup),
         cmocka_unit_test_setup(test_random_traffic, setup),
+        cmocka_unit_test_setup(test_wired_entry_is_told, setup),
+        cmocka_unit_test_setup(test_wired_entries_are_told_once, setup),
+        cmocka_unit_test_setup(test_wired_in_service, setup),
+        cmocka_unit_test_setup(test_wired_end, setup),
+        cmocka_unit_test_setup(test_wired_and_virtual, setup),
+        cmocka_unit_test_setup(test_wires_outlast_reset, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

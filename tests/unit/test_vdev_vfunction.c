@@ -250,6 +250,40 @@ static void msi_is_virtual(void **state)
     assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 0);
 }
 
+static unsigned times_off;
+
+static void write_counted(void *context, pci_address_t at, uint32_t reg, unsigned size,
+                          uint32_t value)
+{
+    times_off += reg == at_msi + PCI_MSI_CONTROL && (value & 1) == 0;
+    fake_write(context, at, reg, size, value);
+}
+
+/* It would lose what it raises meanwhile. */
+static void msi_stays_on(void **state)
+{
+    struct vfunction_message first = {0xfee00018, 0x40}, other = {0xfee00038, 0x40};
+    struct pci_access counted = fake_access;
+    (void)state;
+    counted.write = write_counted;
+    put(at_msi + 16, 4, 0xe);
+    put(at_msi + PCI_MSI_CONTROL, 2, 1);
+    vfunction_msi_program(&v, &counted, &first);
+    times_off = 0;
+    put(at_msi + 4, 4, 0xfee02000);
+    put(at_msi + 16, 4, 0x6);
+    vfunction_msi_program(&v, &counted, &first);
+    assert_int_equal(times_off, 0);
+    assert_int_equal(fake_get(device, at_msi + 16, 4), 0x6);
+    vfunction_msi_program(&v, &counted, &other);
+    assert_int_equal(times_off, 1);
+    assert_int_equal(fake_get(device, at_msi + 4, 4), 0xfee00038);
+    put(at_msi + PCI_MSI_CONTROL, 2, 0x11);
+    vfunction_msi_program(&v, &counted, &other);
+    assert_int_equal(times_off, 2);
+    assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 0x71, 0x11);
+}
+
 /* Without 64-bit addresses the data is four bytes further down. */
 static void short_msi(void **state)
 {
@@ -405,6 +439,30 @@ static void bus_tells_news(void **state)
     assert_int_equal(bus.changed, 0);
 }
 
+/* Where INTx goes somewhere: its pin, the guest's choice whether it is raised, its status. */
+static void intx_is_shown(void **state)
+{
+    (void)state;
+    vfunction_wire(&v, 2, 21);
+    assert_int_equal(get(PCI_PIN, 1), 2);
+    assert_int_equal(get(0x3c, 1), 21);
+    put(0x3c, 1, 5);
+    put(PCI_PIN, 1, 7);
+    assert_int_equal(get(0x3c, 2), 0x0205);
+    fake_let_write(device, PCI_COMMAND, 2, UINT16_MAX);
+    put(PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_MASTER);
+    put(PCI_COMMAND, 2, 0xffff);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), get(PCI_COMMAND, 2));
+    assert_true(get(PCI_COMMAND, 2) & PCI_COMMAND_NO_INTX);
+    fake_put(device, PCI_STATUS, 2, PCI_STATUS_CAPS | 8);
+    assert_int_equal(get(PCI_STATUS, 2), PCI_STATUS_CAPS | 8);
+    vfunction_reset(&v);
+    assert_int_equal(get(0x3c, 2), 0x0215);
+    vfunction_remove(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,12 +471,14 @@ int main(void)
         cmocka_unit_test_setup(bars_are_the_plans, setup),
         cmocka_unit_test_setup(rom_is_turned_on, setup),
         cmocka_unit_test_setup(command_keeps_intx_off, setup),
+        cmocka_unit_test_setup(intx_is_shown, setup),
         cmocka_unit_test_setup(ports_stay_off, setup),
         cmocka_unit_test_setup(list_is_shorter, setup),
         cmocka_unit_test_setup(looping_list_ends, setup),
         cmocka_unit_test_setup(default_is_read_only, setup),
         cmocka_unit_test_setup(device_control, setup),
         cmocka_unit_test_setup(msi_is_virtual, setup),
+        cmocka_unit_test_setup(msi_stays_on, setup),
         cmocka_unit_test_setup(short_msi, setup),
         cmocka_unit_test_setup(msix_control_is_virtual, setup),
         cmocka_unit_test_setup(removed_is_not_there, setup),

@@ -39,6 +39,14 @@ bool vtd_unit_start(struct vtd_unit *unit, const struct vtd_roots *from)
     return dead != number_of(unit);
 }
 
+static hpa_t empty[3]; /* with which each blocks everything */
+
+bool vtd_unit_block(struct vtd_unit *unit, hpa_t from)
+{
+    empty[number_of(unit)] = from;
+    return dead != number_of(unit);
+}
+
 bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uint32_t count)
 {
     (void)what;
@@ -237,22 +245,49 @@ static void test_not_usable(void **state)
 
     (void)state;
     machine_with_three_units();
-    ecap &= ~VTD_ECAP_IR;
+    cap = UINT64_MAX;
     assert_int_equal(boot(&diag), IOMMU_UNUSED);
-    assert_non_null(strstr(diag.message, "ECAP.IR"));
+    assert_non_null(strstr(diag.message, "not there"));
     assert_false(iommu_on());
-    machine_with_three_units();
-    host.dmar.intr_remap = false;
-    assert_int_equal(boot(&diag), IOMMU_UNUSED);
-    machine_with_three_units();
-    host.madt.ioapic_count = 1;
-    host.madt.ioapics[0].id = 5;
-    assert_int_equal(boot(&diag), IOMMU_UNUSED);
-    assert_non_null(strstr(diag.message, "I/O APIC 5"));
     memset(&host.dmar, 0, sizeof(host.dmar));
     assert_int_equal(boot(&diag), IOMMU_UNUSED);
     assert_non_null(strstr(diag.message, "has no IOMMU"));
     machine_with_three_units();
+    host.dmar.units[1].base = 0xfed91000;
+    dead = 1;
+    assert_int_equal(boot(&diag), IOMMU_BROKEN);
+    assert_non_null(strstr(diag.message, "0xfed91000"));
+}
+
+/* What keeps guests from having devices does not keep the units from blocking. */
+static void test_blocks_at_least(void **state)
+{
+    static const uint64_t missing[] = {VTD_ECAP_IR, VTD_ECAP_QI, VTD_ECAP_EIM};
+    static const uint8_t nothing[PAGE_4K];
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(missing); i++) {
+        machine_with_three_units();
+        ecap &= ~missing[i];
+        memset(empty, 0, sizeof(empty));
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING);
+        assert_non_null(strstr(diag.message, "ECAP."));
+        assert_false(iommu_on());
+        assert_null(iommu_prepare((struct iommu_source){0, 8}, 1, &diag));
+        for (int unit = 0; unit < 3; unit++)
+            assert_memory_equal(host_at(empty[unit].raw), nothing, PAGE_4K);
+    }
+    machine_with_three_units();
+    host.dmar.intr_remap = false;
+    assert_int_equal(boot(&diag), IOMMU_BLOCKING);
+    machine_with_three_units();
+    host.madt.ioapic_count = 1;
+    host.madt.ioapics[0].id = 5;
+    assert_int_equal(boot(&diag), IOMMU_BLOCKING);
+    assert_non_null(strstr(diag.message, "I/O APIC 5"));
+    machine_with_three_units();
+    ecap &= ~VTD_ECAP_IR;
     host.dmar.units[1].base = 0xfed91000;
     dead = 1;
     assert_int_equal(boot(&diag), IOMMU_BROKEN);
@@ -284,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_three_levels),
         cmocka_unit_test(test_domains_run_out),
         cmocka_unit_test(test_not_usable),
+        cmocka_unit_test(test_blocks_at_least),
         cmocka_unit_test(test_all_units_alert),
     };
 

@@ -13,6 +13,7 @@
 
 #define FIRMWARE_TABLE UINT64_C(0x7000000)
 #define FRO            0x220
+#define IOTLB          0x1f8
 #define RECORDS        4
 
 /* CAP: 48 bits, 2M and 1G, records at FRO, protected regions, write buffer */
@@ -29,6 +30,8 @@ static struct {
     uint32_t fedata, feaddr, feuaddr;
     struct vtd_pair records[RECORDS];
     bool contexts_stale, tlb_stale, irtes_stale;
+    uint64_t ecap, ccmd, iotlb;
+    bool ccmd_stuck, iotlb_stuck, does_part; /* of what CCMD and IOTLB ask for */
     bool queue_stuck, queue_error;
     bool ever_off; /* translation was off after it was on */
     uint32_t waits;
@@ -43,6 +46,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&unit, 0, sizeof(unit));
+    unit.ecap = VTD_ECAP_QI | VTD_ECAP_IR | field_put(VTD_ECAP_IRO, (IOTLB - 8) / 16);
     host_taken = 0;
     host_alloc(sizeof(struct vtd_unit), 16); /* the first: see map() */
     return 0;
@@ -134,6 +138,30 @@ static uint32_t fault_status(void)
     return status;
 }
 
+/* Both registers: one invalidation at a time, of everything, contexts first, not beside a queue. */
+static uint64_t register_run(uint64_t value, uint64_t asked, uint64_t done, bool stuck)
+{
+    assert_int_equal(unit.status & VTD_GCMD_QIE, 0);
+    assert_int_equal(((unit.ccmd | unit.iotlb) & BIT(63)), 0);
+    assert_int_equal(value >> 63, 1);
+    assert_int_equal(field_get(asked, value), 1);
+    value &= ~(done | BIT(63));
+    return stuck ? value | BIT(63) : value | field_put(done, unit.does_part ? 0 : 1);
+}
+
+static void ccmd_write(uint64_t value)
+{
+    unit.ccmd = register_run(value, VTD_CCMD_CIRG, VTD_CCMD_CAIG, unit.ccmd_stuck);
+    unit.contexts_stale &= unit.ccmd_stuck || unit.does_part;
+}
+
+static void iotlb_write(uint64_t value)
+{
+    assert_false(unit.contexts_stale);
+    unit.iotlb = register_run(value, VTD_IOTLB_IIRG, VTD_IOTLB_IAIG, unit.iotlb_stuck);
+    unit.tlb_stale &= unit.iotlb_stuck || unit.does_part;
+}
+
 static uint64_t unit_read(uint32_t reg, int size)
 {
     if (reg >= FRO) {
@@ -145,7 +173,7 @@ static uint64_t unit_read(uint32_t reg, int size)
     case VTD_CAP_REG:
         return CAP;
     case VTD_ECAP_REG:
-        return VTD_ECAP_QI | VTD_ECAP_IR;
+        return unit.ecap;
     case VTD_GSTS_REG:
         return unit.status;
     case VTD_RTADDR_REG:
@@ -154,6 +182,12 @@ static uint64_t unit_read(uint32_t reg, int size)
         return fault_status();
     case VTD_PMEN_REG:
         return unit.pmen;
+    case VTD_CCMD_REG:
+    case VTD_CCMD_REG + 4:
+        return size == 8 ? unit.ccmd : unit.ccmd >> 32;
+    case IOTLB:
+    case IOTLB + 4:
+        return size == 8 ? unit.iotlb : unit.iotlb >> 32;
     case VTD_IQH_REG:
         return unit.iqh;
     case VTD_IQT_REG:
@@ -182,6 +216,14 @@ static void unit_write(uint32_t reg, uint64_t value, int size)
         break;
     case VTD_IRTA_REG:
         unit.irta = value;
+        break;
+    case VTD_CCMD_REG:
+        assert_int_equal(size, 8);
+        ccmd_write(value);
+        break;
+    case IOTLB:
+        assert_int_equal(size, 8);
+        iotlb_write(value);
         break;
     case VTD_FSTS_REG:
         unit.faults &= ~(uint32_t)value;
@@ -301,6 +343,69 @@ static void test_unit_that_does_not_obey(void **state)
     assert_false(vtd_unit_start(map(), &roots));
 }
 
+static void assert_blocking(void)
+{
+    assert_int_equal(unit.status & (VTD_GCMD_TE | VTD_GCMD_IRE), VTD_GCMD_TE);
+    assert_int_equal(unit.roots_used, roots.contexts.raw);
+    assert_int_equal(unit.fectl, VTD_FECTL_IM);
+    assert_false(unit.contexts_stale || unit.tlb_stale);
+}
+
+/* Blocked by the queue, or without one by registers. */
+static void test_block(void **state)
+{
+    assert_true(vtd_unit_block(map(), roots.contexts));
+    assert_blocking();
+    assert_int_equal(unit.status & VTD_GCMD_QIE, VTD_GCMD_QIE);
+    setup(state);
+    unit.ecap &= ~(VTD_ECAP_QI | VTD_ECAP_IR);
+    assert_true(vtd_unit_block(map(), roots.contexts));
+    assert_blocking();
+    assert_int_equal(unit.status & VTD_GCMD_QIE, 0);
+    assert_int_equal(unit.waits, 0);
+}
+
+/* What firmware left on goes, without a gap. */
+static void test_block_takes_over(void **state)
+{
+    for (int queue = 0; queue < 2; queue++) {
+        setup(state);
+        unit.ecap = queue ? unit.ecap : unit.ecap & ~(VTD_ECAP_QI | VTD_ECAP_IR);
+        unit.status = VTD_GCMD_TE | VTD_GCMD_SRTP;
+        if (queue)
+            unit.status |= VTD_GCMD_QIE | VTD_GCMD_IRE | VTD_GCMD_SIRTP;
+        unit.roots = unit.roots_used = FIRMWARE_TABLE;
+        unit.pmen = (uint32_t)(VTD_PMEN_EPM | VTD_PMEN_PRS);
+        assert_true(vtd_unit_block(map(), roots.contexts));
+        assert_blocking();
+        assert_false(unit.ever_off);
+        assert_int_not_equal(unit.pmen, 0); /* what is blocked twice may stay so */
+    }
+}
+
+static void test_block_that_does_not_come(void **state)
+{
+    bool *const flaws[] = {&unit.ccmd_stuck, &unit.iotlb_stuck, &unit.does_part};
+
+    for (size_t i = 0; i < ARRAY_COUNT(flaws); i++) {
+        setup(state);
+        unit.ecap &= ~VTD_ECAP_QI;
+        *flaws[i] = true;
+        uint64_t before = now;
+        assert_false(vtd_unit_block(map(), roots.contexts));
+        assert_true(now - before < 2 * IOMMU_PATIENCE_US);
+        assert_int_equal(unit.status & VTD_GCMD_TE, 0);
+    }
+    setup(state);
+    unit.ecap &= ~VTD_ECAP_QI;
+    unit.ccmd = VTD_CCMD_ICC; /* firmware's, which does not end */
+    assert_false(vtd_unit_block(map(), roots.contexts));
+    setup(state);
+    unit.stuck = VTD_GCMD_IRE;
+    unit.status = VTD_GCMD_IRE;
+    assert_false(vtd_unit_block(map(), roots.contexts));
+}
+
 static void test_queue_wraps(void **state)
 {
     const struct vtd_pair what[] = {vtd_invalidate_contexts(), vtd_invalidate_tlb()};
@@ -394,6 +499,12 @@ static void test_registers_beyond_the_end(void **state)
     (void)state;
     assert_false(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &from, &diag));
     assert_non_null(strstr(diag.message, "0xfed90000"));
+
+    const struct dmar_unit small = {.base = 0xfed90000, .size = 4096};
+    unit.ecap = field_put(VTD_ECAP_IRO, 4096 / 16);
+    assert_false(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
+    unit.ecap |= VTD_ECAP_QI; /* it needs no others */
+    assert_true(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
 }
 
 int main(void)
@@ -403,6 +514,9 @@ int main(void)
         cmocka_unit_test_setup(test_takeover, setup),
         cmocka_unit_test_setup(test_takeover_from_scalable_mode, setup),
         cmocka_unit_test_setup(test_unit_that_does_not_obey, setup),
+        cmocka_unit_test_setup(test_block, setup),
+        cmocka_unit_test_setup(test_block_takes_over, setup),
+        cmocka_unit_test_setup(test_block_that_does_not_come, setup),
         cmocka_unit_test_setup(test_queue_wraps, setup),
         cmocka_unit_test_setup(test_unit_that_dies, setup),
         cmocka_unit_test_setup(test_faults, setup),

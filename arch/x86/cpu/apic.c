@@ -139,6 +139,16 @@ static bool any_vector(uint32_t msr)
     return false;
 }
 
+uint8_t apic_in_service(void)
+{
+    for (uint32_t i = VECTOR_WORDS; i > 0; i--) {
+        uint32_t word = apic_read(MSR_X2APIC_ISR0 + i - 1);
+        if (word != 0)
+            return (uint8_t)(32 * i - 1 - (uint32_t)__builtin_clz(word));
+    }
+    return 0;
+}
+
 static void mask_all(void)
 {
     /* The number of the last entry says which of them exist. */

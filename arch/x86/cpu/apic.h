@@ -39,6 +39,9 @@ void apic_send_init(uint32_t apic_id);
 /* `page` is the 4 KiB page number below 1 MiB at which the processor starts. */
 void apic_send_startup(uint32_t apic_id, uint8_t page);
 
+/* The vector that the next EOI ends, also one of a guest; 0: none. */
+uint8_t apic_in_service(void);
+
 /*
  * Bring the registers to their state after INIT as far as software can: LVTs masked, timer stopped,
  * TPR 0, nothing in service, nothing pending, software-disabled. Pending interrupts are taken and

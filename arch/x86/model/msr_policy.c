@@ -56,7 +56,7 @@ const struct msr_rule msr_rules[] = {
     {MSR_X2APIC_VERSION,         1,  READ_OR(X2APIC),               MSR_ALWAYS,         0},
     {MSR_X2APIC_TPR,             1,  NATIVE_OR(X2APIC),             MSR_ALWAYS,         0},
     {MSR_X2APIC_PPR,             1,  READ_OR(X2APIC),               MSR_ALWAYS,         0},
-    {MSR_X2APIC_EOI,             1,  WRITE_OR(X2APIC),              MSR_ALWAYS,         0},
+    {MSR_X2APIC_EOI,             1,  WRITE_OR(X2APIC_EOI),          MSR_ALWAYS,         0},
     {MSR_X2APIC_LDR,             1,  EMULATE_DENY(X2APIC_LDR),     MSR_ALWAYS,         0},
     {MSR_X2APIC_SVR,             1,  NATIVE_OR(X2APIC),             MSR_ALWAYS,         0},
     {MSR_X2APIC_ISR0,            24, READ_OR(X2APIC),               MSR_ALWAYS,         0},

@@ -32,6 +32,7 @@ enum msr_kind {
     MSR_KIND_XSS,           /* reads 0, only 0 may be written: nothing in it is offered */
     MSR_KIND_PAT,           /* as the guest's paging uses it; pat_check() */
     MSR_KIND_X2APIC,        /* the machine's own APIC; apic_value_check() */
+    MSR_KIND_X2APIC_EOI,    /* the same; a guest's I/O APIC lines may have to know of it */
     MSR_KIND_X2APIC_ID,     /* read: vCPU number */
     MSR_KIND_X2APIC_LDR,    /* read: x2apic_ldr() of the vCPU number */
     MSR_KIND_X2APIC_LVT,    /* shadow and lvt_write() */
@@ -75,7 +76,8 @@ uint32_t msr_features(const struct cpuid_table *table);
 const struct msr_rule *msr_rule_find(uint32_t msr, uint32_t features);
 
 /* Kinds that exit although their rules say native: bit n stands for enum msr_kind n. */
-#define MSR_KINDS_APIC (1u << MSR_KIND_X2APIC)                    /* the host has an xAPIC */
+#define MSR_KINDS_EOI  (1u << MSR_KIND_X2APIC_EOI)
+#define MSR_KINDS_APIC (1u << MSR_KIND_X2APIC | MSR_KINDS_EOI)    /* the host has an xAPIC */
 #define MSR_KINDS_SVM  (1u << MSR_KIND_PAT | 1u << MSR_KIND_EFER) /* they are in the VMCB */
 
 /* The 4 KiB MSR bitmap: bit clear where the access is native. SDM Vol. 3C "MSR-Bitmap Address". */

@@ -63,7 +63,7 @@ static void controls_write(struct vmcb *v, const struct virt_vcpu *vcpu)
     v->intercepts[0] = (uint32_t)INTERCEPTED;
     v->intercepts[1] = (uint32_t)(INTERCEPTED >> 32);
     v->iopm_base = svm_io_map().raw;
-    v->msrpm_base = svm_msr_map().raw;
+    v->msrpm_base = svm_msr_map(vcpu).raw;
     v->asid = GUEST_ASID;
     v->np_control = NP_ENABLE;
     v->nested_cr3 = vcpu->tables.raw;

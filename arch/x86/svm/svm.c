@@ -23,15 +23,16 @@ struct svm_caps svm_machine;
 /* No port belongs to a guest yet: every one exits. The MSRs come from the policy table. */
 static _Alignas(4096) uint8_t io_map[3 * 4096];
 static _Alignas(4096) uint8_t msr_map[MSR_MAP_SIZE];
+static _Alignas(4096) uint8_t msr_map_eoi[MSR_MAP_SIZE]; /* for eoi_exits */
 
 hpa_t svm_io_map(void)
 {
     return host_hpa(io_map);
 }
 
-hpa_t svm_msr_map(void)
+hpa_t svm_msr_map(const struct virt_vcpu *vcpu)
 {
-    return host_hpa(msr_map);
+    return host_hpa(vcpu->eoi_exits ? msr_map_eoi : msr_map);
 }
 
 static uint64_t read_msr(void *context, uint32_t msr)
@@ -101,6 +102,7 @@ static void svm_rights(const struct cpuid_table *cpuid, struct cr_policy *policy
     uint32_t exiting = MSR_KINDS_SVM | (apic_is_x2() ? 0 : MSR_KINDS_APIC);
     memset(io_map, 0xff, sizeof(io_map));
     msr_map_build(msr_map, msr_features(cpuid), exiting);
+    msr_map_build(msr_map_eoi, msr_features(cpuid), exiting | MSR_KINDS_EOI);
     cr_policy_build(&limits, cpuid, policy);
 }
 

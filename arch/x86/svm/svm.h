@@ -32,7 +32,7 @@ void svm_state_write(struct virt_vcpu *vcpu, const struct virt_start *start);
 
 /* svm.c: permission maps of all guests. */
 hpa_t svm_io_map(void);
-hpa_t svm_msr_map(void);
+hpa_t svm_msr_map(const struct virt_vcpu *vcpu);
 
 /* exit.c: member of svm_ops */
 void svm_enter_guest(struct virt_vcpu *vcpu, struct vm_exit *exit);
