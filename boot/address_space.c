@@ -102,40 +102,6 @@ static bool add_screen(struct builder *builder, const struct handoff_screen *scr
     return true;
 }
 
-/* Whole pages, each where RAM or another window did not bring it in already. */
-static bool add_window(struct builder *builder, struct memory_span window)
-{
-    uint64_t end = align_up(window.base + window.size, PAGE_2M);
-    struct memory_span page = {align_down(window.base, PAGE_2M), PAGE_2M};
-
-    if (builder->counting) {
-        struct memory_span whole = {page.base, end - page.base};
-        return add(builder, whole.base, whole, MAP_DATA);
-    }
-    for (; page.base < end; page.base += PAGE_2M) {
-        uint64_t entry;
-        if (pagetable_lookup(&builder->table, page.base, &entry) == 0 &&
-            !add(builder, page.base, page, MAP_DATA | MAP_UNCACHED))
-            return false;
-    }
-    return true;
-}
-
-static bool add_windows(struct builder *builder, const struct address_space *space)
-{
-    uint64_t limit = space->address_end < PCI_WINDOWS_END ? space->address_end : PCI_WINDOWS_END;
-
-    for (uint32_t i = 0; i < space->mcfg->count; i++) {
-        const struct acpi_ecam *ecam = &space->mcfg->ecams[i];
-        uint64_t first = (uint64_t)ecam->first_bus << BUS_SHIFT;
-        uint64_t end = ((uint64_t)ecam->last_bus + 1) << BUS_SHIFT;
-        struct memory_span window = {ecam->base + first, end - first};
-        if (pci_window_fits(ecam->base, ecam->last_bus, limit) && !add_window(builder, window))
-            return false;
-    }
-    return true;
-}
-
 static bool add_kernel(struct builder *builder, const struct kernel *kernel)
 {
     for (uint32_t i = 0; i < kernel->elf.segment_count; i++) {
@@ -157,7 +123,7 @@ static bool add_kernel(struct builder *builder, const struct kernel *kernel)
 static bool add_all(struct builder *builder, const struct address_space *space)
 {
     return add_ram(builder, space->map) && add_screen(builder, space->screen) &&
-           add_windows(builder, space) && add_kernel(builder, space->kernel);
+           add_kernel(builder, space->kernel);
 }
 
 static bool has_page_1g(void)
@@ -190,6 +156,72 @@ bool address_space_build(struct address_space *space, struct diag *diag)
         return diag_set(diag, "cannot build page tables for the firmware's memory map");
     space->root = builder.table.root.raw;
     return true;
+}
+
+/* The first page from `at` on that is not mapped; `end` or more: there is none. */
+static uint64_t first_missing(const struct pagetable *table, uint64_t at, uint64_t end)
+{
+    uint64_t entry;
+
+    while (at < end && pagetable_lookup(table, at, &entry) != 0)
+        at += PAGE_2M;
+    return at;
+}
+
+/* Whole pages, each where RAM or another window did not bring it in already. */
+static bool add_window(struct builder *builder, struct memory_span window)
+{
+    uint64_t end = align_up(window.base + window.size, PAGE_2M);
+    uint64_t at = first_missing(&builder->table, align_down(window.base, PAGE_2M), end);
+
+    if (builder->counting && at < end) {
+        builder->needed += pagetable_pages_for(at, at, end - at, false);
+        return true;
+    }
+    for (; at < end; at = first_missing(&builder->table, at, end)) {
+        struct memory_span page = {at, PAGE_2M};
+        if (!add(builder, at, page, MAP_DATA | MAP_UNCACHED))
+            return false;
+    }
+    return true;
+}
+
+static bool add_windows(struct builder *builder, const struct acpi_mcfg *mcfg, uint64_t limit)
+{
+    for (uint32_t i = 0; i < mcfg->count; i++) {
+        const struct acpi_ecam *ecam = &mcfg->ecams[i];
+        uint64_t first = (uint64_t)ecam->first_bus << BUS_SHIFT;
+        uint64_t end = ((uint64_t)ecam->last_bus + 1) << BUS_SHIFT;
+        struct memory_span window = {ecam->base + first, end - first};
+        if (pci_window_fits(ecam->base, ecam->last_bus, limit) && !add_window(builder, window))
+            return false;
+    }
+    return true;
+}
+
+bool address_space_add_windows(const struct address_space *space, const struct acpi_mcfg *mcfg,
+                               uint64_t address_end, struct diag *diag)
+{
+    uint64_t limit = address_end < PCI_WINDOWS_END ? address_end : PCI_WINDOWS_END;
+    struct builder builder = {
+        .table = {.format = &pagetable_host,
+                  .root = hpa(space->root),
+                  .table_at = table_at,
+                  .take_page = take_page,
+                  .context = &builder},
+        .counting = true,
+    };
+
+    add_windows(&builder, mcfg, limit);
+    if (builder.needed == 0)
+        return true;
+    builder.pool = (uint64_t)pages_zeroed(builder.needed * PAGE_4K, diag);
+    if (!builder.pool)
+        return false;
+    builder.pool_end = builder.pool + builder.needed * PAGE_4K;
+    builder.counting = false;
+    return add_windows(&builder, mcfg, limit) ||
+           diag_set(diag, "cannot map the windows of configuration space that MCFG names");
 }
 
 bool address_space_has_window(const struct pci_segment *window)

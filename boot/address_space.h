@@ -21,13 +21,15 @@ struct address_space {
     const struct memory_map *map;
     const struct kernel *kernel;
     const struct handoff_screen *screen;
-    const struct acpi_mcfg *mcfg;
-    uint64_t address_end; /* 1 << MAXPHYADDR */
-    uint64_t root;        /* out: HPA of the top-level table */
+    uint64_t root; /* out: HPA of the top-level table */
 };
 
 /* Build the tables in pages that the kernel gets. Four-level paging. */
 bool address_space_build(struct address_space *space, struct diag *diag);
+
+/* Add what of MCFG's windows is not in yet. `address_end`: 1 << MAXPHYADDR. */
+bool address_space_add_windows(const struct address_space *space, const struct acpi_mcfg *mcfg,
+                               uint64_t address_end, struct diag *diag);
 
 /* Do the tables in use now, the firmware's, map a window of MCFG at its own addresses? Below 4 GiB
  * they do. */

@@ -91,8 +91,6 @@ static bool make_tables(struct boot *boot, const struct memory_map *map, struct 
         .map = map,
         .kernel = &boot->kernel,
         .screen = &boot->leave.handoff->screen,
-        .mcfg = &((const struct acpi_host *)boot->leave.handoff->acpi)->mcfg,
-        .address_end = BIT(((const struct hardware *)boot->leave.handoff->hardware)->phys_bits),
     };
     if (!address_space_build(&boot->space, diag))
         return false;
@@ -114,12 +112,13 @@ static bool prepare(struct boot *boot, uint64_t entry_tsc, struct diag *diag)
     /* The plan comes last: it sees all memory that the kernel will find taken. */
     struct acpi_host *acpi = (struct acpi_host *)boot->leave.handoff->acpi;
     struct hardware *hardware = (struct hardware *)boot->leave.handoff->hardware;
-    if (!machine_read_acpi(&map, acpi, diag))
+    if (!make_tables(boot, &map, diag) || !machine_read_acpi(&map, acpi, diag))
         return false;
     pages_trim(&boot->acpi, boot->acpi.base, acpi_host_bytes(acpi));
     machine_find_processors(acpi, hardware);
     struct machine_facts facts = {&map, acpi, hardware, &boot->leave.handoff->screen};
-    if (!make_tables(boot, &map, diag) || !machine_check_plan(&input->config, &facts, diag))
+    if (!address_space_add_windows(&boot->space, &acpi->mcfg, BIT(hardware->phys_bits), diag) ||
+        !machine_check_plan(&input->config, &facts, diag))
         return false;
     volume_close(volume);
     boot->leave.handoff->times.loaded = cpu_rdtsc();

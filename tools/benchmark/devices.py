@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from statistics import median
 
-from emulator import EMULATORS, Session, acpi
+from emulator import EMULATORS, Session, SessionError, acpi
 from esp import Esp
 
 from .boots import CACHE, ROOT, BenchError
@@ -39,6 +39,7 @@ NATIVE = "nr_cpus=2 tsc=reliable clocksource=tsc bulkhead.name=native"
 
 # Fields of the witness that are no exits of one kind.
 NOT_KINDS = ("us", "messages", "timer", "total")
+NO_OTHERS = (*NOT_KINDS, "apic", "cpuid")
 
 RATIO = 0.95  # of the throughput without a hypervisor, at least
 
@@ -77,7 +78,11 @@ class Console:
         self.selected = None
 
     def expect(self, pattern, timeout=STEP):
-        match = self.session.expect(pattern, timeout, self.position)
+        try:
+            match = self.session.expect(pattern, timeout, self.position)
+        except SessionError as error:
+            tail = self.session.output[-1500:].decode("ascii", "replace")
+            raise BenchError(f"{error}; the machine said last:\n{tail}") from None
         self.position = match.end()
         return match
 
@@ -85,7 +90,7 @@ class Console:
         """Among the guests of Bulkhead."""
         if number not in (None, self.selected):
             self.session.send(f"\x01{number}".encode())
-            self.expect(rf"^bulkhead\| guest {number} \S+ as it is")
+            self.expect(rf"bulkhead\| guest {number} \S+ as it is")
         self.selected = number
 
     def shell(self, command, number=None):
@@ -205,9 +210,10 @@ class Network:
         machine.network_alone()
 
     def run(self, machine):
-        machine.shell(TWO, "(witness run receive /tmp/bytes >/tmp/run; mv /tmp/run /tmp/received) "
-                           ">/dev/null 2>&1 & sleep 0.3")
-        sent = parse(machine.shell(ONE, f"witness run send 10.0.2.{TWO} {self.mib}"))
+        # The receiver's console is quiet before it begins to count.
+        machine.shell(TWO, "(sleep 1; witness run receive /tmp/bytes >/tmp/run; "
+                           "mv /tmp/run /tmp/received) >/dev/null 2>&1 & :")
+        sent = parse(machine.shell(ONE, f"sleep 2; witness run send 10.0.2.{TWO} {self.mib}"))
         machine.console.when("test -s /tmp/received", None if isinstance(machine, Native) else TWO)
         received = parse(machine.shell(TWO, "cat /tmp/received; rm /tmp/received"))
         count = int(machine.shell(TWO, "cat /tmp/bytes"))
@@ -339,7 +345,7 @@ def _exits(runs, group):
         fields = _typical(runs, who)
         seconds, name = fields["us"] / 1e6, f", {who}" if who else ""
         interrupts = max(fields["messages"], 1)
-        others = (fields["total"] - fields["apic"] - fields["cpuid"]) / interrupts
+        others = sum(count for kind, count in fields.items() if kind not in NO_OTHERS) / interrupts
         rows += [
             Row(group, f"interrupts of devices a second{name}", fields["messages"] / seconds,
                 f"{fields['messages'] / seconds:,.0f}",
@@ -369,21 +375,24 @@ def _throughput(load, results, group):
     return rows
 
 
+def _with(folder, iommu):
+    rows = []
+    with contextlib.ExitStack() as stack:
+        field = Field(stack, folder, iommu)
+        (idle,) = field.measure(Idle(), field.machines[:1], 3)
+        rows += _idle(idle, f"{Idle.what}, QEMU with {iommu}-iommu")
+        for load in LOADS:
+            results = field.measure(load, field.machines, REPETITIONS)
+            group = f"{load.what}, QEMU with {iommu}-iommu"
+            if load.of_device:
+                rows += _exits(results[0], group)
+            rows += _throughput(load, results, group)
+    return rows
+
+
 def devices(folder):
     """Exits and throughput of guests that use a disk and a network, for both kinds of IOMMU."""
     folder = os.path.join(folder, "devices")
     os.mkdir(folder)
     _files(folder)
-    rows = []
-    for iommu in ("intel", "amd"):
-        with contextlib.ExitStack() as stack:
-            field = Field(stack, folder, iommu)
-            (idle,) = field.measure(Idle(), field.machines[:1], 3)
-            rows += _idle(idle, f"{Idle.what}, QEMU with {iommu}-iommu")
-            for load in LOADS:
-                results = field.measure(load, field.machines, REPETITIONS)
-                group = f"{load.what}, QEMU with {iommu}-iommu"
-                if load.of_device:
-                    rows += _exits(results[0], group)
-                rows += _throughput(load, results, group)
-    return rows
+    return [row for iommu in ("intel", "amd") for row in _with(folder, iommu)]
