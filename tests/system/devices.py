@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 
 import image
 from machine import CACHE, ROOT, STEP, Machine
@@ -30,6 +31,8 @@ MODULES = {
     ONE: "nvme ahci sd_mod virtio_pci virtio_net e1000e",
     TWO: "xhci-pci usb-storage sd_mod virtio_pci virtio_net e1000e",
 }
+ENOUGH = 5  # interrupts, to tell where they go
+
 # Names of algorithms, by which modprobe finds no module.
 FILE_SYSTEM = "crc32c_generic crct10dif_generic crc64_rocksoft_generic ext4"
 
@@ -208,6 +211,13 @@ class Devices:
                 found[int(match[1])] = [int(count) for count in match[2].split()]
         return found
 
+    def interrupts_from(self, pattern, interrupt, cpu, count):
+        """The counts, as soon as the processor's is above that."""
+        end = time.monotonic() + STEP
+        while (counts := self.interrupts(ONE, pattern)[interrupt])[cpu] <= count:
+            assert time.monotonic() < end, (interrupt, cpu, count, counts)
+        return counts
+
     def move(self, pattern, load):
         """Send the interrupt whose name matches to the one processor and the other, while a command
         in the background causes it. Returns for each turn (processor, how many each got then)."""
@@ -215,10 +225,10 @@ class Devices:
         (interrupt,) = self.interrupts(ONE, pattern)
         turns = []
         for cpu in (1, 0, 1):
-            self.shell(ONE, f"echo {1 << cpu} >/proc/irq/{interrupt}/smp_affinity; sleep 0.3")
-            before = self.interrupts(ONE, pattern)[interrupt]
-            self.shell(ONE, "sleep 0.7")
-            after = self.interrupts(ONE, pattern)[interrupt]
+            start = self.interrupts(ONE, pattern)[interrupt][cpu]
+            self.shell(ONE, f"echo {1 << cpu} >/proc/irq/{interrupt}/smp_affinity")
+            before = self.interrupts_from(pattern, interrupt, cpu, start)
+            after = self.interrupts_from(pattern, interrupt, cpu, before[cpu] + ENOUGH)
             turns.append((cpu, [late - early for early, late in zip(before, after)]))
         self.shell(ONE, "kill $load")
         return turns

@@ -103,7 +103,7 @@ def test_network(devices, card):
 def test_interrupts_move_to_another_processor(devices, pattern, load):
     """Under load: from then on the other one gets them, and only that."""
     for cpu, counts in devices.move(pattern, load):
-        assert counts[cpu] > 5 and counts[1 - cpu] == 0, (cpu, counts)
+        assert counts[cpu] > 0 and counts[1 - cpu] == 0, (cpu, counts)
 
 
 def reboot_in_full_use(devices, times):
