@@ -87,8 +87,6 @@ static bool look(struct inspection *inspection, struct diag *diag)
         return false;
     if (!survey_devices(&report->acpi, &report->pci, &report->hardware))
         console_text(SURVEY_TOO_MANY_TIED "\n", HARDWARE_MAX_TIED);
-    if (!survey_sources(&report->acpi, &report->pci, &report->hardware))
-        console_text(SURVEY_TOO_MANY_SPECIALS "\n", HARDWARE_MAX_SPECIALS);
     return true;
 }
 

@@ -121,7 +121,7 @@ bool check_hardware(const char *path, const struct config *config, const char *c
         return false;
     }
     if (!survey_sources(&report.acpi, &report.pci, &report.hardware))
-        fprintf(stderr, "%s: I/O APICs and HPETs have too many source ids\n", path);
+        fprintf(stderr, "%s: " SURVEY_TOO_MANY_SPECIALS "\n", path, HARDWARE_MAX_SPECIALS);
     struct iommu_demand demand = iommu_demand(config_most_functions(config),
                                               config_intx_lines(config), pci_last_bus(&report.pci));
     report.hardware.iommu_bytes = iommu_bytes(&report.acpi, &demand);

@@ -47,8 +47,8 @@ bool survey_devices(const struct acpi_host *acpi, const struct pci_inventory *pc
     "ACPI: firmware shares memory with more than %u devices: none is given away"
 
 /*
- * Note the source ids of I/O APICs and HPETs. Kernel, and tools from what a report says of the
- * machine. False: as above.
+ * Note the source ids of I/O APICs and HPETs. Kernel and boot half, and tools from what a report
+ * says of the machine. False: as above.
  */
 bool survey_sources(const struct acpi_host *acpi, const struct pci_inventory *pci,
                     struct hardware *hardware);
