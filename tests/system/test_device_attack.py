@@ -111,7 +111,8 @@ def test_neighbour_loses_no_byte(siege):
     line = siege.expect(r"^good\| witness: (expected=.*)\n")[1]
     found = {key: int(value) for key, value in (word.split("=") for word in line.split())}
     assert found["changed"] == 0
-    assert found["woken"] > found["expected"] / 2 > 100
+    # The attacker keeps QEMU busy for up to 100 ms at a time, in which nobody has a tick.
+    assert found["woken"] > found["expected"] / 4 > 100
 
 
 def test_neighbours_disk_works(siege):
