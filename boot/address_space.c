@@ -11,7 +11,6 @@
 
 /* The lower half of the 48-bit address space, where addresses can be their own. */
 #define IDENTITY_END BIT(47)
-#define BUS_SHIFT    20 /* of a bus in a window of configuration space */
 
 /* SDM Vol. 3A "4-Level Paging and 5-Level Paging": addresses in CR3 and in entries */
 #define CR3_TABLE    BITS(51, 12)
@@ -190,9 +189,8 @@ static bool add_windows(struct builder *builder, const struct acpi_mcfg *mcfg, u
 {
     for (uint32_t i = 0; i < mcfg->count; i++) {
         const struct acpi_ecam *ecam = &mcfg->ecams[i];
-        uint64_t first = (uint64_t)ecam->first_bus << BUS_SHIFT;
-        uint64_t end = ((uint64_t)ecam->last_bus + 1) << BUS_SHIFT;
-        struct memory_span window = {ecam->base + first, end - first};
+        uint64_t start = acpi_ecam_start(ecam);
+        struct memory_span window = {start, acpi_ecam_end(ecam) - start};
         if (pci_window_fits(ecam->base, ecam->last_bus, limit) && !add_window(builder, window))
             return false;
     }
@@ -228,8 +226,8 @@ bool address_space_has_window(const struct pci_segment *window)
 {
     const struct pagetable table = {
         .format = &pagetable_host, .root = hpa(cpu_read_cr3() & CR3_TABLE), .table_at = table_at};
-    uint64_t at = window->ecam.raw + ((uint64_t)window->first_bus << BUS_SHIFT);
-    uint64_t end = window->ecam.raw + (((uint64_t)window->last_bus + 1) << BUS_SHIFT);
+    uint64_t at = window->ecam.raw + MIB(window->first_bus);
+    uint64_t end = window->ecam.raw + MIB((uint64_t)window->last_bus + 1);
 
     if (!pci_window_fits(window->ecam.raw, window->last_bus, PCI_WINDOWS_END) ||
         (end > GIB(4) && cpu_read_cr4() & CR4_LA57))

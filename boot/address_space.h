@@ -2,9 +2,9 @@
 /*
  * The page tables with which the kernel starts, until it has built its own:
  *
- *   0 ...                 at their physical addresses: the first 4 GiB, all RAM, the framebuffer,
- * and PCI configuration space wherever MCFG says that it is 0xffffffff80000000    the kernel's
- * image, segment by segment with the rights of the ELF file
+ *   0 ...                 at their physical addresses: the first 4 GiB, all RAM, the framebuffer
+ *                         and MCFG's windows of PCI configuration space
+ *   0xffffffff80000000    the kernel's image, segment by segment with the rights of the ELF file
  *
  * All of the first part is writable and none of it executable, but for the page that holds the
  * jump, with which it is the other way round.

@@ -4,8 +4,8 @@
 #include <efi.h>
 
 #include "arch/io.h"
-#include "boot/console.h"
 #include "boot/address_space.h"
+#include "boot/console.h"
 #include "boot/firmware.h"
 #include "boot/pages.h"
 #include "kernel/lib/cursor.h"
@@ -20,26 +20,12 @@
 #define RESOURCE_MEMORY  0
 #define RESOURCE_IO      1
 
-/* A window's or a port's read of 1, 2 or 4 bytes. */
-static uint32_t window_read(uint64_t address, unsigned size)
-{
-    if (size == 1)
-        return *(const volatile uint8_t *)address;
-    return size == 2 ? *(const volatile uint16_t *)address : *(const volatile uint32_t *)address;
-}
-
 /* Two ports make one access, between which no driver of the firmware may come. */
 static uint32_t port_read(pci_address_t at, uint32_t reg, unsigned size)
 {
-    uint16_t port = pci_port_of(reg);
-    uint32_t value;
-
     EFI_TPL before = firmware.boot->RaiseTPL(TPL_HIGHEST);
     io_out32(PCI_PORT_ADDRESS, pci_port_select(at, reg));
-    if (size == 1)
-        value = io_in8(port);
-    else
-        value = size == 2 ? io_in16(port) : io_in32(port);
+    uint32_t value = io_in(pci_port_of(reg), size);
     firmware.boot->RestoreTPL(before);
     return value;
 }
@@ -51,10 +37,11 @@ static uint32_t config_read(void *context, pci_address_t at, uint32_t reg, unsig
         pci_segment_find(access, pci_segment_of(at), pci_bus_of(at));
 
     if (segment && segment->ecam.raw != 0)
-        return window_read(segment->ecam.raw + pci_window_offset(at, reg), size);
+        return (uint32_t)mmio_read(
+            (const volatile void *)(segment->ecam.raw + pci_window_offset(at, reg)), size);
     if (pci_segment_of(at) == 0 && reg < PCI_CONFIG_SIZE)
         return port_read(at, reg, size);
-    return pci_all_ones(size);
+    return bytes_of_ones(size);
 }
 
 /* ---- what the firmware's drivers know of BARs ---- */

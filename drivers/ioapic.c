@@ -158,10 +158,8 @@ bool ioapic_line_route(struct ioapic_line *line, const struct ioapic_route *rout
     struct iommu_irq to = {
         .apic_id = route->apic_id, .vector = route->vector, .level = route->level};
     bool moves = !line->on || !same_place(&line->route, route), done = true;
-    if (moves && line->on) {
-        line->route.masked = true;
+    if (moves && line->on)
         entry_write(line, line->entry | RTE_MASKED);
-    }
     if (moves)
         done = iommu_irq(line->ioapic->client, line->pin, &to);
     line->route = *route;

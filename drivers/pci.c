@@ -29,14 +29,8 @@ static uint16_t select_register(pci_address_t at, uint32_t reg)
 
 static uint32_t port_read(pci_address_t at, uint32_t reg, unsigned size)
 {
-    uint32_t value;
-
     lock_take(&ports_lock);
-    uint16_t port = select_register(at, reg);
-    if (size == 1)
-        value = io_in8(port);
-    else
-        value = size == 2 ? io_in16(port) : io_in32(port);
+    uint32_t value = io_in(select_register(at, reg), size);
     lock_release(&ports_lock);
     return value;
 }
@@ -44,13 +38,7 @@ static uint32_t port_read(pci_address_t at, uint32_t reg, unsigned size)
 static void port_write(pci_address_t at, uint32_t reg, unsigned size, uint32_t value)
 {
     lock_take(&ports_lock);
-    uint16_t port = select_register(at, reg);
-    if (size == 1)
-        io_out8(port, (uint8_t)value);
-    else if (size == 2)
-        io_out16(port, (uint16_t)value);
-    else
-        io_out32(port, value);
+    io_out(select_register(at, reg), size, value);
     lock_release(&ports_lock);
 }
 
@@ -75,23 +63,6 @@ static bool by_ports(pci_address_t at, uint32_t reg)
     return pci_segment_of(at) == 0 && reg < PCI_CONFIG_SIZE;
 }
 
-static uint32_t window_read(const volatile void *from, unsigned size)
-{
-    if (size == 1)
-        return *(const volatile uint8_t *)from;
-    return size == 2 ? *(const volatile uint16_t *)from : mmio_read32(from);
-}
-
-static void window_write(volatile void *to, unsigned size, uint32_t value)
-{
-    if (size == 1)
-        *(volatile uint8_t *)to = (uint8_t)value;
-    else if (size == 2)
-        *(volatile uint16_t *)to = (uint16_t)value;
-    else
-        mmio_write32(to, value);
-}
-
 /* ---- both ---- */
 
 static uint32_t config_read(void *context, pci_address_t at, uint32_t reg, unsigned size)
@@ -100,8 +71,8 @@ static uint32_t config_read(void *context, pci_address_t at, uint32_t reg, unsig
 
     (void)context;
     if (window)
-        return window_read(window, size);
-    return by_ports(at, reg) ? port_read(at, reg, size) : pci_all_ones(size);
+        return (uint32_t)mmio_read(window, size);
+    return by_ports(at, reg) ? port_read(at, reg, size) : bytes_of_ones(size);
 }
 
 static void config_write(void *context, pci_address_t at, uint32_t reg, unsigned size,
@@ -111,7 +82,7 @@ static void config_write(void *context, pci_address_t at, uint32_t reg, unsigned
 
     (void)context;
     if (window)
-        window_write(window, size, value);
+        mmio_write(window, size, value);
     else if (by_ports(at, reg))
         port_write(at, reg, size, value);
 }

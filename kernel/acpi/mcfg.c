@@ -4,8 +4,6 @@
 #include "kernel/acpi/tables.h"
 #include "kernel/lib/bits.h"
 
-#define BUS_SHIFT 20 /* of a bus number in an address: a bus has 1 MiB */
-
 static void ignore(struct acpi_parse *parse, const struct acpi_table *table, uint32_t offset,
                    const char *why)
 {
@@ -16,29 +14,20 @@ static void ignore(struct acpi_parse *parse, const struct acpi_table *table, uin
     diag_hint(warning, "the entry is ignored");
 }
 
-static uint64_t first_byte(const struct acpi_ecam *ecam)
-{
-    return ecam->base + ((uint64_t)ecam->first_bus << BUS_SHIFT);
-}
-
-static uint64_t end(const struct acpi_ecam *ecam)
-{
-    return ecam->base + (((uint64_t)ecam->last_bus + 1) << BUS_SHIFT);
-}
-
 static bool overlap(const struct acpi_ecam *a, const struct acpi_ecam *b)
 {
     bool buses =
         a->segment == b->segment && a->first_bus <= b->last_bus && b->first_bus <= a->last_bus;
 
-    return buses || (first_byte(a) < end(b) && first_byte(b) < end(a));
+    return buses ||
+           (acpi_ecam_start(a) < acpi_ecam_end(b) && acpi_ecam_start(b) < acpi_ecam_end(a));
 }
 
 /* NULL: nothing is wrong. */
 static const char *wrong(const struct acpi_mcfg *mcfg, const struct acpi_ecam *ecam)
 {
-    if (ecam->base == 0 || !is_aligned(ecam->base, 1u << BUS_SHIFT) ||
-        ecam->base > HARDWARE_ADDRESS_END - (UINT64_C(256) << BUS_SHIFT))
+    if (ecam->base == 0 || !is_aligned(ecam->base, MIB(1)) ||
+        ecam->base > HARDWARE_ADDRESS_END - MIB(256))
         return "has an impossible address";
     if (ecam->first_bus > ecam->last_bus)
         return "has its last bus before its first";

@@ -21,6 +21,17 @@ struct acpi_ecam {
     uint8_t first_bus, last_bus; /* first_bus <= last_bus */
 };
 
+/* Its own part of the address space: 1 MiB for each of its buses. */
+static inline uint64_t acpi_ecam_start(const struct acpi_ecam *ecam)
+{
+    return ecam->base + MIB(ecam->first_bus);
+}
+
+static inline uint64_t acpi_ecam_end(const struct acpi_ecam *ecam)
+{
+    return ecam->base + MIB(ecam->last_bus) + MIB(1);
+}
+
 struct acpi_mcfg {
     uint32_t count;
     struct acpi_ecam ecams[ACPI_MAX_ECAMS]; /* in the table's order */

@@ -23,6 +23,12 @@ static inline uint64_t field_put(uint64_t mask, uint64_t value)
     return (value * (mask & (~mask + 1))) & mask;
 }
 
+/* What an access of `size` bytes (1, 2 or 4) reads where nobody answers. */
+static inline uint32_t bytes_of_ones(unsigned size)
+{
+    return size >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
+}
+
 /* `align` is a power of two. */
 static inline bool is_aligned(uint64_t value, uint64_t align)
 {

@@ -62,12 +62,6 @@ static inline uint64_t pci_window_offset(pci_address_t at, uint32_t reg)
     return ((uint64_t)pci_requester_of(at) << 12) + reg;
 }
 
-/* What nobody's register reads as. */
-static inline uint32_t pci_all_ones(unsigned size)
-{
-    return size >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
-}
-
 /* ---- for all ---- */
 
 /* The segment's entry that holds this bus (the first one, if there are several), NULL if none. */

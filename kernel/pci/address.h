@@ -60,6 +60,11 @@ static inline uint16_t pci_requester_of(pci_address_t at)
     return (uint16_t)at.raw;
 }
 
+static inline pci_address_t pci_address_of(uint32_t segment, uint16_t requester)
+{
+    return (pci_address_t){(uint32_t)field_put(PCI_ADDRESS_SEGMENT, segment) | requester};
+}
+
 /* Are both on one bus? */
 static inline bool pci_same_bus(pci_address_t a, pci_address_t b)
 {

@@ -8,8 +8,6 @@
 #include "kernel/lib/mem.h"
 #include "kernel/pci/work.h"
 
-#define BUS_SHIFT 20 /* 1 MiB of a window for each bus */
-
 void pci_warn(struct pci_inventory *inventory, pci_address_t at, enum pci_fault fault)
 {
     if (inventory->warning_count < PCI_MAX_WARNINGS)
@@ -82,7 +80,7 @@ uint8_t pci_last_bus(const struct pci_inventory *inventory)
 
 bool pci_window_fits(uint64_t base, uint8_t last_bus, uint64_t end)
 {
-    uint64_t size = ((uint64_t)last_bus + 1) << BUS_SHIFT;
+    uint64_t size = MIB(last_bus) + MIB(1);
 
     return base != 0 && base < end && size <= end - base;
 }

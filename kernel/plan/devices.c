@@ -172,7 +172,7 @@ static bool check_sources(const struct candidate *at, const struct plan_device *
     char why[80], name[PCI_TEXT];
 
     for (uint32_t i = 0; i < device->requester_count; i++) {
-        pci_address_t source = {segment << 16 | device->requesters[i]};
+        pci_address_t source = pci_address_of(segment, device->requesters[i]);
         for (uint32_t n = 0; n < hardware->special_count && n < HARDWARE_MAX_SPECIALS; n++) {
             if (hardware->specials[n].raw != source.raw) {
                 continue;

@@ -4,8 +4,7 @@
  * when that is free in the guest, as this is simplest for people who compare; else at the first
  * free place in one of the two windows that its RAM leaves:
  *
- *     0 ... RAM ... 3 GiB | low window | ECAM ... 4 GiB ... RAM ... | high window ...
- * MAXPHYADDR
+ *     0 .. RAM .. 3 GiB | low window | ECAM .. 4 GiB .. RAM .. | high window .. MAXPHYADDR
  *
  * What is mapped is whole pages, and not those with the MSI-X table, which the hypervisor keeps.
  */

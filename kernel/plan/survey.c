@@ -14,8 +14,8 @@ static bool note_remapping(const struct acpi_host *acpi, struct hardware *hardwa
 
     for (uint32_t i = 0; i < acpi->mcfg.count; i++) {
         const struct acpi_ecam *ecam = &acpi->mcfg.ecams[i];
-        uint64_t buses = (uint64_t)ecam->last_bus - ecam->first_bus + 1;
-        good = good && hardware_own(hardware, ecam->base + MIB(ecam->first_bus), MIB(buses), false);
+        uint64_t start = acpi_ecam_start(ecam);
+        good = good && hardware_own(hardware, start, acpi_ecam_end(ecam) - start, false);
     }
     for (uint32_t i = 0; i < acpi->dmar.unit_count; i++)
         good = good &&
@@ -184,7 +184,7 @@ bool survey_sources(const struct acpi_host *acpi, const struct pci_inventory *pc
     uint32_t next = 0;
 
     while (remapping_next_special(&remapping, &next, &place)) {
-        pci_address_t source = {(uint32_t)place.segment << 16 | place.source_id};
+        pci_address_t source = pci_address_of(place.segment, place.source_id);
         if (!hardware_special(hardware, source)) {
             hardware->iommu = HARDWARE_NO_IOMMU;
             return false;

@@ -33,10 +33,4 @@ enum port_device {
  */
 enum port_device ports_find(uint16_t port, int size);
 
-/* What an access of `size` bytes reads where nobody answers. */
-static inline uint32_t ports_all_ones(int size)
-{
-    return size >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
-}
-
 #endif

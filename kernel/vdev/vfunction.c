@@ -266,7 +266,7 @@ uint32_t vfunction_read(const struct vfunction *v, const struct pci_access *acce
     else if (!v->removed && from < PCI_EXTENDED_SIZE && v->caps.pcie != 0)
         value = vfunction_extended_read(&v->extended, v->address, access, from);
     value >>= 8 * (reg - from);
-    return size == 4 ? value : value & ((UINT32_C(1) << 8 * size) - 1);
+    return value & bytes_of_ones(size);
 }
 
 /* Each half that has something for the device. */
@@ -317,7 +317,7 @@ enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access
                                     uint32_t reg, unsigned size, uint32_t value)
 {
     uint32_t to = reg & ~3u, shift = 8 * (reg - to);
-    uint32_t mask = (size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1) << shift;
+    uint32_t mask = bytes_of_ones(size) << shift;
     value <<= shift;
     if (v->removed || to >= PCI_CONFIG_SIZE)
         return VFUNCTION_NOTHING;

@@ -133,7 +133,7 @@ uint32_t vioapic_read(const struct vioapic *v, uint32_t offset, int size)
         return v->select;
     if (size == 4 && offset == IOWIN)
         return read_window(v);
-    return ports_all_ones(size);
+    return bytes_of_ones((unsigned)size);
 }
 
 void vioapic_write(struct vioapic *v, uint32_t offset, int size, uint32_t value)

@@ -82,13 +82,13 @@ uint32_t vpci_read(const struct vpci *v, uint16_t port, int size)
     if (port == VPCI_ADDRESS && size == 4)
         return v->address;
     if (offset > 3 || offset + (uint32_t)size > 4)
-        return ports_all_ones(size);
+        return bytes_of_ones((unsigned)size);
     if (index < v->count)
         return read_function(v, index, (uint32_t)(v->address & ADDRESS_REGISTER) + offset,
                              (unsigned)size);
     if (v->address != HOST_BRIDGE_CLASS)
-        return ports_all_ones(size);
-    return (HOST_BRIDGE_VALUE >> (8 * offset)) & ports_all_ones(size);
+        return bytes_of_ones((unsigned)size);
+    return (HOST_BRIDGE_VALUE >> (8 * offset)) & bytes_of_ones((unsigned)size);
 }
 
 void vpci_write(struct vpci *v, uint16_t port, int size, uint32_t value)

@@ -186,7 +186,7 @@ uint32_t vplatform_port_read(struct vplatform *p, uint16_t port, int size, uint6
     case PORT_PM:
         break;
     case PORT_PM_TIMER:
-        value = (vpm_timer(now) >> 8 * (port - GUEST_PM_TIMER)) & ports_all_ones(size);
+        value = (vpm_timer(now) >> 8 * (port - GUEST_PM_TIMER)) & bytes_of_ones((unsigned)size);
         break;
     case PORT_PIT:
         value = vpit_read(&p->pit, port, now);
@@ -209,7 +209,7 @@ uint32_t vplatform_port_read(struct vplatform *p, uint16_t port, int size, uint6
         value = p->dma_page[port % PORTS_DMA_PAGE_COUNT];
         break;
     case PORT_NOBODY:
-        value = ports_all_ones(size);
+        value = bytes_of_ones((unsigned)size);
         break;
     }
     return value;

@@ -64,7 +64,7 @@ struct verdict exit_io(struct vcpu *vcpu, struct vm_exit *exit)
     if (exit->io.string)
         return emulate(vcpu, exit);
     if (!exit->io.in) {
-        uint32_t value = (uint32_t)*rax & ports_all_ones(size);
+        uint32_t value = (uint32_t)*rax & bytes_of_ones((unsigned)size);
         enum stop_reason stop = port_out(vcpu->guest, exit->io.port, size, value);
         return stop == STOP_NONE ? verdict_skip() : verdict_stop(stop);
     }
@@ -72,6 +72,6 @@ struct verdict exit_io(struct vcpu *vcpu, struct vm_exit *exit)
     if (size == 4)
         *rax = value; /* a 32-bit result clears the upper half */
     else
-        *rax = (*rax & ~(uint64_t)ports_all_ones(size)) | value;
+        *rax = (*rax & ~(uint64_t)bytes_of_ones((unsigned)size)) | value;
     return verdict_skip();
 }

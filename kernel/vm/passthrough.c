@@ -287,10 +287,7 @@ bool passthrough_port_read(struct guest *guest, uint16_t port, unsigned size, ui
     uint16_t real = port_of(guest, port, size);
     if (real == 0)
         return false;
-    if (size == 1)
-        *value = io_in8(real);
-    else
-        *value = size == 2 ? io_in16(real) : io_in32(real);
+    *value = io_in(real, size);
     return true;
 }
 
@@ -299,12 +296,7 @@ bool passthrough_port_write(struct guest *guest, uint16_t port, unsigned size, u
     uint16_t real = port_of(guest, port, size);
     if (real == 0)
         return false;
-    if (size == 1)
-        io_out8(real, (uint8_t)value);
-    else if (size == 2)
-        io_out16(real, (uint16_t)value);
-    else
-        io_out32(real, value);
+    io_out(real, size, value);
     return true;
 }
 
@@ -319,38 +311,6 @@ static struct passthrough *device_at(const struct guest *guest, gpa_t at)
             return &set->devices[i];
     }
     return NULL;
-}
-
-/* What shares the pages with the table: the access goes to the device as it is. */
-static uint64_t register_read(const volatile uint8_t *from, unsigned size)
-{
-    switch (size) {
-    case 1:
-        return *from;
-    case 2:
-        return *(const volatile uint16_t *)(const volatile void *)from;
-    case 4:
-        return mmio_read32(from);
-    default:
-        return *(const volatile uint64_t *)(const volatile void *)from;
-    }
-}
-
-static void register_write(volatile uint8_t *to, unsigned size, uint64_t value)
-{
-    switch (size) {
-    case 1:
-        *to = (uint8_t)value;
-        break;
-    case 2:
-        *(volatile uint16_t *)(volatile void *)to = (uint16_t)value;
-        break;
-    case 4:
-        mmio_write32(to, (uint32_t)value);
-        break;
-    default:
-        *(volatile uint64_t *)(volatile void *)to = value;
-    }
 }
 
 /* Where the access lies in the device's table; as large as can be when it lies in front of it. */
@@ -377,8 +337,8 @@ bool passthrough_memory_read(struct guest *guest, gpa_t at, unsigned size, uint6
         return false;
     if (in_table(p, at))
         *value = vmsix_read(&p->msix, table_offset(p, at), size);
-    else if (fits(p, at, size))
-        *value = register_read(p->registers + (at.raw - p->pages.gpa.raw), size);
+    else if (fits(p, at, size)) /* it shares the pages with the table, and goes to the device */
+        *value = mmio_read(p->registers + (at.raw - p->pages.gpa.raw), size);
     else
         *value = UINT64_MAX;
     return true;
@@ -394,7 +354,7 @@ bool passthrough_memory_write(struct guest *guest, gpa_t at, unsigned size, uint
         if (n != VMSIX_NONE)
             msix_update(guest, p, n);
     } else if (fits(p, at, size)) {
-        register_write(p->registers + (at.raw - p->pages.gpa.raw), size, value);
+        mmio_write(p->registers + (at.raw - p->pages.gpa.raw), size, value);
     }
     return true;
 }

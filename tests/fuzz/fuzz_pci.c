@@ -12,6 +12,7 @@
 #include "kernel/pci/describe.h"
 #include "kernel/pci/match.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/wishes.h"
 #include "tests/unit/plan_rules.h"
 
 #define MAX_FUNCTIONS 24
@@ -43,10 +44,10 @@ static uint32_t read_config(void *context, pci_address_t at, uint32_t reg, unsig
     PROMISE(reg % size == 0 && reg + size <= PCI_EXTENDED_SIZE);
     PROMISE(pci_segment_of(at) != 1 || reg + size <= PCI_CONFIG_SIZE);
     if (index == 0)
-        return size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
+        return bytes_of_ones(size);
     struct function *function = &functions[index - 1];
     if (function->flags & GOES_AWAY && ++function->reads > 64)
-        return size == 4 ? UINT32_MAX : (UINT32_C(1) << 8 * size) - 1;
+        return bytes_of_ones(size);
     memcpy(&value, &function->space[reg], size);
     return value;
 }
@@ -178,22 +179,12 @@ static void check_names(const uint8_t *data, size_t size)
 static void make_wishes(struct config *wishes, uint32_t bits)
 {
     memset(wishes, 0, sizeof(*wishes));
-    wishes->guest_count = 2;
     for (uint32_t i = 0; i < 2; i++) {
-        struct config_guest *guest = &wishes->guests[i];
-        guest->name = (struct slice){.start = "guest", .length = 5};
-        guest->cpus = 1;
-        guest->memory = i == 0 ? MIB(64) : GIB(4);
-        guest->first_device = (uint16_t)wishes->device_count;
+        wish_guest(wishes, i == 0 ? MIB(64) : GIB(4));
         for (uint32_t n = 0; n < 16 && n < inventory.count; n++, bits >>= 1) {
             if (bits & 1)
-                wishes->devices[guest->first_device + guest->device_count++] =
-                    (struct config_device){
-                        .at = {.start = "here", .length = 4, .line = 1, .column = 1},
-                        .selector = {.kind = PCI_BY_ADDRESS,
-                                     .value = inventory.functions[n].address.raw}};
+                wish_device(wishes, inventory.functions[n].address, 0);
         }
-        wishes->device_count += guest->device_count;
     }
 }
 

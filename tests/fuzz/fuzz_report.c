@@ -9,6 +9,7 @@
 #include "drivers/iommu/needs.h"
 #include "kernel/report/report.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/wishes.h"
 #include "tests/unit/plan_rules.h"
 
 struct text {
@@ -53,20 +54,11 @@ static void check_again(void)
 static void make_wishes(struct config *wishes)
 {
     memset(wishes, 0, sizeof(*wishes));
-    wishes->guest_count = 2;
     for (uint32_t i = 0; i < 2; i++) {
-        struct config_guest *guest = &wishes->guests[i];
-        guest->name = (struct slice){.start = "guest", .length = 5};
-        guest->cpus = 1;
-        guest->memory = MIB(64);
-        guest->first_device = (uint16_t)wishes->device_count;
+        wish_guest(wishes, MIB(64));
         /* Half of them with an INTx, which the I/O APICs may have or not. */
         for (uint32_t n = i; n < 8 && n < report.pci.count; n += 2)
-            wishes->devices[guest->first_device + guest->device_count++] = (struct config_device){
-                .at = {.start = "here", .length = 4, .line = 1, .column = 1},
-                .gsi = n % 4 < 2 ? 16 + 4 * n : 0,
-                .selector = {.kind = PCI_BY_ADDRESS, .value = report.pci.functions[n].address.raw}};
-        wishes->device_count += guest->device_count;
+            wish_device(wishes, report.pci.functions[n].address, n % 4 < 2 ? 16 + 4 * n : 0);
     }
 }
 

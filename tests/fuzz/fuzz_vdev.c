@@ -110,7 +110,8 @@ static void step(struct vplatform *p, const uint8_t *bytes, uint64_t now)
         PROMISE(vplatform_port_write(p, port_of(where), narrow, value, now) <= PLATFORM_REBOOT);
         break;
     case 2:
-        PROMISE(vplatform_port_read(p, port_of(where), narrow, now) <= ports_all_ones(narrow));
+        PROMISE(vplatform_port_read(p, port_of(where), narrow, now) <=
+                bytes_of_ones((unsigned)narrow));
         break;
     case 3:
         vplatform_memory_write(p, address_of(where), size, value * UINT64_C(0x10001), now);

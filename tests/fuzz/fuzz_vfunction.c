@@ -49,7 +49,7 @@ static uint32_t read_config(void *context, pci_address_t at, uint32_t reg, unsig
     work++;
     PROMISE(reg % size == 0 && reg + size <= sizeof(space));
     if (at.raw != 0 || (flags & GOES_AWAY && ++reads > ALIVE_READS))
-        return ports_all_ones((int)size);
+        return bytes_of_ones(size);
     memcpy(&value, &space[reg], size);
     return value;
 }
@@ -225,11 +225,11 @@ static void step(struct cursor *from)
         break;
     case 2:
         vpci_write(&bus, VPCI_ADDRESS, 4, where | 0x80000000);
-        PROMISE(vpci_read(&bus, data_port, size) <= ports_all_ones(size));
+        PROMISE(vpci_read(&bus, data_port, size) <= bytes_of_ones((unsigned)size));
         break;
     case 3: /* any port, any address */
         vpci_write(&bus, (uint16_t)where, size, value);
-        PROMISE(vpci_read(&bus, (uint16_t)where, size) <= ports_all_ones(size));
+        PROMISE(vpci_read(&bus, (uint16_t)where, size) <= bytes_of_ones((unsigned)size));
         break;
     case 4: {
         uint32_t n = vmsix_write(&table, where, 1u << what % 4, value * UINT64_C(0x100000001));

@@ -92,9 +92,9 @@ static void test_how_many_ports_are_answered(void **state)
     assert_int_equal(bytes, 8 + 2 + 4 + 4 + 4 + 1 + 4 + 2 + 3 + 16 + 27 + 4);
     assert_int_equal(words, 3 + 26 + 3);
     assert_int_equal(dwords, 2 + 1);
-    assert_int_equal(ports_all_ones(1), 0xff);
-    assert_int_equal(ports_all_ones(2), 0xffff);
-    assert_int_equal(ports_all_ones(4), 0xffffffff);
+    assert_int_equal(bytes_of_ones(1), 0xff);
+    assert_int_equal(bytes_of_ones(2), 0xffff);
+    assert_int_equal(bytes_of_ones(4), 0xffffffff);
 }
 
 /* Linux: pci_check_type1() and pci_sanity_check(). */
@@ -151,9 +151,9 @@ static void test_pci_random_traffic(void **state)
         if (port != 0xcf8 || size != 4)
             assert_int_equal(v.address, before);
         read = vpci_read(&v, port, size);
-        assert_true((read & ~ports_all_ones(size)) == 0);
+        assert_true((read & ~bytes_of_ones((unsigned)size)) == 0);
         if (port != 0xcf8 && v.address != 0x80000008)
-            assert_int_equal(read, ports_all_ones(size));
+            assert_int_equal(read, bytes_of_ones((unsigned)size));
     }
 }
 
