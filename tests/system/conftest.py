@@ -5,7 +5,7 @@ import pytest
 
 import image
 import place
-from machine import Machine
+from machine import Machine, closed_on_failure
 
 # Tests that use the same machine come one after another, in this order.
 MACHINES = ["pair", "quartet", "fighters", "endings", "besieged", "crashing", "refusing"]
@@ -109,11 +109,8 @@ def boot_pair(folder):
         image.linux("rt", "192M", "panic=1"),
     )
     machine = Machine(config, "pair")
-    try:
+    with closed_on_failure(machine):
         machine.shells("web", "rt")
-    except BaseException:
-        machine.close()
-        raise
     return machine
 
 

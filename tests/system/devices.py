@@ -12,7 +12,7 @@ import tempfile
 import time
 
 import image
-from machine import CACHE, ROOT, STEP, Machine
+from machine import CACHE, ROOT, STEP, Machine, closed_on_failure
 
 ONE, TWO, WEB = 1, 2, 3  # on the console
 NUMBERS = {"one": ONE, "two": TWO}
@@ -99,8 +99,9 @@ def hardware(folder, ports):
     return words + ["-device", "usb-storage,drive=xhci-disk,bus=usb.0"]
 
 
-def guest(name, cpus):
-    lines = "".join(f"device = {device}\n" for device in CONFIG[name])
+def guest(name, cpus, given):
+    """A guest with the generic kernel. given: what its lines `device =` say."""
+    lines = "".join(f"device = {device}\n" for device in given)
     section = image.linux(name, "256M", "panic=1", f"cpus = {cpus}\n{lines}")
     return section.replace("vmlinuz", "vmlinuz-generic").replace("initrd.gz", "drivers.gz")
 
@@ -114,25 +115,40 @@ def fill(folder):
     (folder / "drivers.gz").write_bytes((folder / "initrd.gz").read_bytes() + modules)
 
 
+def wait_in_guest(shell, number, condition, tenths=300):
+    shell(number, f"n=0; until {condition} || [ $n = {tenths} ]; do sleep 0.1; n=$((n + 1)); done; "
+                  f"{condition}")
+
+
+def transfer(shell, net, sender, mib):
+    """Send from one guest to the other. Returns the sums of what was sent and what came."""
+    receiver = ONE + TWO - sender
+    stream = f"for i in $(seq {mib}); do cat /tmp/piece; done"
+    shell(receiver, "rm -f /tmp/sum; sleep 999 | nc -l -p 5000 | md5sum >/tmp/sum & :")
+    shell(sender, "dd if=/dev/urandom of=/tmp/piece bs=1M count=1 2>/dev/null")
+    sent = shell(sender, f"({stream}) | md5sum")
+    shell(sender, f"({stream}) | nc 10.0.{net}.{receiver} 5000", 3 * STEP)
+    wait_in_guest(shell, receiver, "test -s /tmp/sum")
+    return sent, shell(receiver, "cat /tmp/sum")
+
+
 class Devices:
     """The running machine."""
 
     def __init__(self, folder, iommu):
         self.disks = tempfile.TemporaryDirectory(prefix="bulkhead-")
         fill(folder)
-        sections = [guest("one", 2), guest("two", 1), image.linux("web", "128M", "panic=1")]
+        sections = [guest("one", 2, CONFIG["one"]), guest("two", 1, CONFIG["two"]),
+                    image.linux("web", "128M", "panic=1")]
         config = image.write_config(folder, "devices", *sections)
         words = ["--iommu", iommu, "--", *hardware(self.disks.name, ports=iommu == "intel")]
         # The fifth processor is nobody's: it looks after the console, whose lines cost no guest time.
         self.machine = Machine(config, f"devices-{iommu}", cpus=5, memory=1280, arguments=words)
-        try:
+        with closed_on_failure(self):
             self.machine.shells("one", "two", "web")
             self.shell = self.machine.shell
             for number in NUMBERS.values():
                 self.load_drivers(number)
-        except BaseException:
-            self.close()
-            raise
 
     def close(self):
         self.machine.close()
@@ -142,14 +158,10 @@ class Devices:
         self.shell(number, f"modprobe -a {FILE_SYSTEM} {MODULES[number]}")
         for owner, disk in DISKS.values():
             if owner == number:
-                self.wait_in_guest(number, f"test -b /dev/{disk}")
+                wait_in_guest(self.shell, number, f"test -b /dev/{disk}")
         for interface, net in NETWORKS.values():
             self.shell(number, f"ip addr add 10.0.{net}.{number}/24 dev {interface} && "
                                f"ip link set {interface} up")
-
-    def wait_in_guest(self, number, condition, tenths=300):
-        self.shell(number, f"n=0; until {condition} || [ $n = {tenths} ]; do sleep 0.1; "
-                           f"n=$((n + 1)); done; {condition}")
 
     def planned(self, name):
         """What the plan in the log says of a guest's devices: [(ids, {BAR: GPA})]."""
@@ -254,16 +266,7 @@ class Devices:
         ).split()[0]
 
     def transfer(self, card, sender, mib):
-        """Send from one guest to the other. Returns the sums of what was sent and what came."""
-        _, net = NETWORKS[card]
-        receiver = ONE + TWO - sender
-        stream = f"for i in $(seq {mib}); do cat /tmp/piece; done"
-        self.shell(receiver, "rm -f /tmp/sum; sleep 999 | nc -l -p 5000 | md5sum >/tmp/sum & :")
-        self.shell(sender, "dd if=/dev/urandom of=/tmp/piece bs=1M count=1 2>/dev/null")
-        sent = self.shell(sender, f"({stream}) | md5sum")
-        self.shell(sender, f"({stream}) | nc 10.0.{net}.{receiver} 5000", 3 * STEP)
-        self.wait_in_guest(receiver, "test -s /tmp/sum")
-        return sent, self.shell(receiver, "cat /tmp/sum")
+        return transfer(self.shell, NETWORKS[card][1], sender, mib)
 
     def watch(self):
         """The neighbour guards a pattern in its memory until end_watch()."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A machine that runs Bulkhead, at the far end of tools/run, as the tests see it."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -34,6 +35,16 @@ libc = ctypes.CDLL(None)
 def end_with_us():
     """Runs in the child: when the tests are killed outright, tools/run ends its emulator."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def closed_on_failure(thing):
+    """For what goes on running when all went well."""
+    try:
+        yield
+    except BaseException:
+        thing.close()
+        raise
 
 
 class NotSeen(AssertionError):

@@ -10,7 +10,7 @@ import pytest
 import image
 import place
 from devices import DISKS, NETWORKS, ONE, TWO
-from machine import BOOT, STEP, Machine
+from machine import BOOT, STEP, Machine, closed_on_failure
 from test_devices import devices, reboot_in_full_use  # noqa: F401  a fixture
 from test_smp import CPUS, MANY, SLOW, facts, quartet  # noqa: F401  a fixture
 
@@ -28,15 +28,12 @@ def count(request):
 def boot_beside_witness(folder, name, *sections, cpus, words=()):
     config = image.write_config(folder, name, image.linux("good"), *sections)
     machine = Machine(config, name, cpus=cpus, arguments=words)
-    try:
+    with closed_on_failure(machine):
         machine.shells("good", timeout=SLOW * BOOT)
         khz = re.search(r"^bulkhead\| TSC (\d+) kHz", machine.text(), re.M)[1]
         machine.select_all()
         machine.send(f"witness watch {MIB} {PERIOD_US} {khz}\r")
         machine.expect(r"^good\| witness: watching\n")
-    except BaseException:
-        machine.close()
-        raise
     return machine
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import image
 import place
-from machine import BOOT, ROOT, Machine
+from machine import BOOT, ROOT, Machine, closed_on_failure
 
 WITNESS, BAD = 1, 2
 MIB = 24  # of the witness' memory that hold a pattern
@@ -44,11 +44,8 @@ def boot_besieged(folder):
         image.attacker("bad", f"attack={attacks()} crash=triple", "on-crash = restart"),
     )
     machine = Machine(config, "besieged")
-    try:
+    with closed_on_failure(machine):
         machine.shells("good", timeout=2 * BOOT)
-    except BaseException:
-        machine.close()
-        raise
     return machine
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import image
 import place
-from machine import BOOT, Machine, parse_statistics
+from machine import BOOT, Machine, closed_on_failure, parse_statistics
 
 # Each on a processor of its own. None needs Linux, so all of this takes seconds.
 GUESTS = [
@@ -21,7 +21,7 @@ def boot_crashing(folder):
     sections = [image.attacker(name, cmdline, more) for name, cmdline, more in GUESTS]
     config = image.write_config(folder, "crashing", *sections)
     machine = Machine(config, "crashing", cpus=len(GUESTS))
-    try:
+    with closed_on_failure(machine):
         machine.expect_all(
             [
                 r"^bulkhead\| guest loop: start 4 at tsc \d+\n",
@@ -30,9 +30,6 @@ def boot_crashing(folder):
             ],
             BOOT,
         )
-    except BaseException:
-        machine.close()
-        raise
     return machine
 
 

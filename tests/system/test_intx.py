@@ -9,11 +9,11 @@ import pytest
 
 import devices
 import image
-from machine import BOOT, CACHE, STEP, Machine
+from devices import ONE, TWO, WEB
+from machine import BOOT, CACHE, Machine, closed_on_failure
 
 pytestmark = pytest.mark.needs("iommu")
 
-ONE, TWO, WEB = 1, 2, 3  # on the console
 REBOOTS = 3
 
 INTERRUPT_DISABLE, INTERRUPT_STATUS = 4, 8  # of the command register's upper byte, of the status
@@ -36,9 +36,8 @@ def hardware():
 
 
 def guest(name, cpus):
-    lines = "".join(f"device = 00:{slot:02x}.0 intx={SLOTS[slot]}\n" for slot in CARDS[name])
-    section = image.linux(name, "256M", "panic=1", f"cpus = {cpus}\n{lines}")
-    return section.replace("vmlinuz", "vmlinuz-generic").replace("initrd.gz", "drivers.gz")
+    given = [f"00:{slot:02x}.0 intx={SLOTS[slot]}" for slot in CARDS[name]]
+    return devices.guest(name, cpus, given)
 
 
 class Cards:
@@ -51,14 +50,11 @@ class Cards:
         words = ["--iommu", iommu, "--", *hardware()]
         self.kind = iommu
         self.machine = Machine(config, f"intx-{iommu}", cpus=5, memory=1280, arguments=words)
-        try:
+        with closed_on_failure(self.machine):
             self.machine.shells("one", "two", "web")
             self.shell = self.machine.shell
             for number in (ONE, TWO):
                 self.start_network(number)
-        except BaseException:
-            self.machine.close()
-            raise
 
     def start_network(self, number):
         self.shell(number, "modprobe e1000")
@@ -73,16 +69,7 @@ class Cards:
         return self.shell(ONE, f"ping -c {count} -i {interval} {peer}")
 
     def transfer(self, net, sender, mib):
-        """Send from one guest to the other. Returns the sums of what was sent and what came."""
-        receiver = ONE + TWO - sender
-        stream = f"for i in $(seq {mib}); do cat /tmp/piece; done"
-        self.shell(receiver, "rm -f /tmp/sum; sleep 999 | nc -l -p 5000 | md5sum >/tmp/sum & :")
-        self.shell(sender, "dd if=/dev/urandom of=/tmp/piece bs=1M count=1 2>/dev/null")
-        sent = self.shell(sender, f"({stream}) | md5sum")
-        self.shell(sender, f"({stream}) | nc 10.0.{net}.{receiver} 5000", 3 * STEP)
-        self.shell(receiver, "n=0; until test -s /tmp/sum || [ $n = 300 ]; do sleep 0.1; "
-                             "n=$((n + 1)); done; test -s /tmp/sum")
-        return sent, self.shell(receiver, "cat /tmp/sum")
+        return devices.transfer(self.shell, net, sender, mib)
 
     def interrupts(self, number):
         """Of the cards' line in /proc/interrupts: (Linux's number, counts, the rest)."""

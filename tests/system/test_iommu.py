@@ -9,7 +9,7 @@ import time
 import pytest
 
 import image
-from machine import Machine
+from machine import Machine, closed_on_failure
 from monitor import Monitor, NetworkCard
 
 pytestmark = pytest.mark.needs("iommu")
@@ -36,13 +36,10 @@ class Bench:
         words = [*own, "--", *NetworkCard.OPTIONS, *Monitor.options(socket), *more]
         self.machine = Machine(config, f"iommu-{iommu}", arguments=words)
         self.monitor = None
-        try:
+        with closed_on_failure(self):
             self.machine.shells("web", "rt")
             self.monitor = Monitor(socket)
             self.card = NetworkCard(self.monitor)
-        except BaseException:
-            self.close()
-            raise
 
     def close(self):
         if self.monitor:

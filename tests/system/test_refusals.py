@@ -13,7 +13,7 @@ import pytest
 
 import image
 import place
-from machine import BOOT, ROOT, Machine
+from machine import BOOT, ROOT, Machine, closed_on_failure
 
 END = "Bulkhead does not start. The firmware goes on with its next boot option in 5 s, or at a key."
 PROMPT = r"FS0:\\> "  # of the UEFI shell
@@ -193,7 +193,7 @@ def said_until_end(machine):
 
 def boot_refusing(folder):
     machine = Machine(stick(folder), "refusing", cpus=PROCESSORS, memory=MEMORY)
-    try:
+    with closed_on_failure(machine):
         machine.facts["boot"] = said_until_end(machine)
         machine.expect(r"^BdsDxe: starting Boot\d+ \"EFI Internal Shell\"", BOOT)
         machine.expect(r"to skip .*startup\.nsh")
@@ -202,9 +202,6 @@ def boot_refusing(folder):
             machine.expect(rf"^case {name}\n", BOOT)
             machine.facts[name] = said_until_end(machine)
         machine.expect(r"^no more cases\n")
-    except BaseException:
-        machine.close()
-        raise
     return machine
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import image
 import place
-from machine import BOOT, STEP, Machine
+from machine import BOOT, STEP, Machine, closed_on_failure
 
 MANY, ONE = 1, 2
 CPUS = 3
@@ -23,11 +23,8 @@ def boot_quartet(folder):
         image.linux("one", "128M"),
     )
     machine = Machine(config, "quartet", cpus=4)
-    try:
+    with closed_on_failure(machine):
         machine.shells("many", "one", timeout=SLOW * BOOT)
-    except BaseException:
-        machine.close()
-        raise
     return machine
 
 
@@ -213,11 +210,8 @@ def boot_fighters(folder, name, fighters, expected):
     ]
     config = image.write_config(folder, name, *sections)
     machine = Machine(config, name, cpus=2 * len(fighters))
-    try:
+    with closed_on_failure(machine):
         machine.expect_all(expected, SLOW * BOOT)
-    except BaseException:
-        machine.close()
-        raise
     return machine
 
 
