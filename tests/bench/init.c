@@ -21,6 +21,7 @@
 #include "arch/x86/model/cpuid_policy.h"
 #include "tests/bench/load.h"
 #include "tests/bench/syscall.h"
+#include "tests/guests/cpuid.h"
 
 #define STDOUT     1
 #define CLOCK_BOOT 7 /* CLOCK_BOOTTIME */
@@ -46,15 +47,6 @@ __asm__(".globl _start\n"
         "    and $-16, %rsp\n"
         "    call bench_main\n");
 
-static struct cpuid_regs cpuid(uint32_t leaf)
-{
-    struct cpuid_regs r;
-    __asm__ volatile("cpuid"
-                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-                     : "a"(leaf), "c"(0));
-    return r;
-}
-
 static uint64_t rdtsc(void)
 {
     uint32_t low, high;
@@ -64,7 +56,7 @@ static uint64_t rdtsc(void)
 
 static struct counter counter(uint32_t leaf)
 {
-    struct cpuid_regs r = cpuid(leaf);
+    struct cpuid_regs r = cpuid(leaf, 0);
     return (struct counter){(uint64_t)r.ebx << 32 | r.eax, (uint64_t)r.edx << 32 | r.ecx};
 }
 
@@ -116,7 +108,7 @@ static uint64_t now(void)
 static bool bulkhead_is_here(void)
 {
     static const char name[] = CPUID_BULKHEAD_NAME;
-    struct cpuid_regs r = cpuid(CPUID_BULKHEAD);
+    struct cpuid_regs r = cpuid(CPUID_BULKHEAD, 0);
     const uint32_t words[3] = {r.ebx, r.ecx, r.edx};
     const char *text = (const char *)words;
     for (size_t i = 0; i < sizeof(words); i++)
@@ -267,7 +259,7 @@ static void smp_read(uint32_t cpus, uint32_t kinds)
 static void report_smp(const char *name, uint64_t (*work)(int64_t))
 {
     static struct counter before[64][CPUID_MAX_COUNTERS];
-    struct cpuid_regs info = cpuid(CPUID_BULKHEAD_INFO);
+    struct cpuid_regs info = cpuid(CPUID_BULKHEAD_INFO, 0);
     uint32_t kinds = info.ebx, cpus = info.edx;
     sleep(2);
     smp_read(cpus, kinds);
@@ -306,7 +298,7 @@ void bench_main(const uint64_t *stack, uint64_t tsc)
 {
     bool here = bulkhead_is_here();
     struct counter total = counter(CPUID_BULKHEAD_TOTAL);
-    uint32_t kinds = here ? cpuid(CPUID_BULKHEAD_INFO).ebx : 0;
+    uint32_t kinds = here ? cpuid(CPUID_BULKHEAD_INFO, 0).ebx : 0;
     char **arguments = (char **)(uintptr_t)(stack + 1);
     char **environment = arguments + stack[0] + 1;
 

@@ -29,7 +29,7 @@ bool apic_init(void)
 
 uint64_t tsc_per_ms(void)
 {
-    struct cpuid_result r = cpuid(CPUID_TSC, 0);
+    struct cpuid_regs r = cpuid(CPUID_TSC, 0);
     if (cpuid(0, 0).eax < CPUID_FREQUENCY)
         return TSC_PER_MS_GUESS;
     if (r.eax != 0 && r.ebx != 0 && r.ecx != 0)

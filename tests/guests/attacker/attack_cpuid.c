@@ -5,7 +5,7 @@
 #include "tests/guests/attacker/attacker.h"
 #include "tests/guests/attacker/cpu.h"
 
-static void name_of(const struct cpuid_result *r, char name[13])
+static void name_of(const struct cpuid_regs *r, char name[13])
 {
     const uint32_t words[3] = {r->ebx, r->ecx, r->edx};
     for (unsigned i = 0; i < 12; i++) {
@@ -17,9 +17,9 @@ static void name_of(const struct cpuid_result *r, char name[13])
 
 static void hidden(struct report *report)
 {
-    struct cpuid_result one = cpuid(CPUID_FEATURES, 0);
-    struct cpuid_result seven = cpuid(CPUID_EXTENDED, 0);
-    struct cpuid_result amd = cpuid(CPUID_AMD_FEATURES, 0);
+    struct cpuid_regs one = cpuid(CPUID_FEATURES, 0);
+    struct cpuid_regs seven = cpuid(CPUID_EXTENDED, 0);
+    struct cpuid_regs amd = cpuid(CPUID_AMD_FEATURES, 0);
     const struct {
         uint32_t word;
         uint64_t bits;
@@ -50,7 +50,7 @@ static void hidden(struct report *report)
 static void signatures(struct report *report)
 {
     char kvm[13], own[13];
-    struct cpuid_result r = cpuid(CPUID_HYPERVISOR, 0), info;
+    struct cpuid_regs r = cpuid(CPUID_HYPERVISOR, 0), info;
     name_of(&r, kvm);
     r = cpuid(CPUID_BULKHEAD, 0);
     name_of(&r, own);
@@ -65,7 +65,7 @@ static void signatures(struct report *report)
     say(report, "'%s' '%s' vcpu %u of %u", kvm, own, info.ecx, info.edx);
 }
 
-static bool is_zero(const struct cpuid_result *r)
+static bool is_zero(const struct cpuid_regs *r)
 {
     return (r->eax | r->ebx | r->ecx | r->edx) == 0;
 }
@@ -76,7 +76,7 @@ static void unknown_leaves(struct report *report)
     uint64_t state = 1;
     for (unsigned i = 0; i < 2000; i++) {
         uint32_t leaf = (uint32_t)random_next(&state), subleaf = (uint32_t)random_next(&state);
-        struct cpuid_result r = cpuid(leaf, subleaf);
+        struct cpuid_regs r = cpuid(leaf, subleaf);
         bool known = leaf < 0x40 || leaf - CPUID_HYPERVISOR < 0x200 || leaf - CPUID_AMD_MAX < 0x40;
         expect(report, known || is_zero(&r), "leaf %x.%x: %x %x %x %x", leaf, subleaf, r.eax, r.ebx,
                r.ecx, r.edx);
@@ -92,7 +92,7 @@ void attack_cpuid(struct report *report)
         for (uint32_t j = 0; j < parts[i].count; j++)
             for (uint32_t subleaf = 0; subleaf < 9; subleaf++) {
                 uint32_t leaf = parts[i].first + j;
-                struct cpuid_result a = cpuid(leaf, subleaf), b = cpuid(leaf, subleaf);
+                struct cpuid_regs a = cpuid(leaf, subleaf), b = cpuid(leaf, subleaf);
                 bool counter = leaf >= CPUID_BULKHEAD_TOTAL && leaf < CPUID_HYPERVISOR + 0x200;
                 bool same = a.eax == b.eax && a.ebx == b.ebx && a.ecx == b.ecx && a.edx == b.edx;
                 expect(report, counter || same, "leaf %x.%x differs when read again", leaf,

@@ -67,7 +67,7 @@ static void cr0_bits(struct report *report)
 /* Which bits of CR4 CPUID promises. */
 static uint64_t cr4_promised(void)
 {
-    struct cpuid_result one = cpuid(CPUID_FEATURES, 0), seven = cpuid(CPUID_EXTENDED, 0);
+    struct cpuid_regs one = cpuid(CPUID_FEATURES, 0), seven = cpuid(CPUID_EXTENDED, 0);
     const struct {
         uint32_t word;
         uint64_t feature, bits;
@@ -301,7 +301,7 @@ void attack_xcr0(struct report *report)
         return;
     }
     struct trap trap;
-    struct cpuid_result leaf = cpuid(CPUID_XSTATE, 0);
+    struct cpuid_regs leaf = cpuid(CPUID_XSTATE, 0);
     uint64_t old = read_cr4(), offered = (uint64_t)leaf.edx << 32 | leaf.eax;
     struct xcr xcr = {.value = XCR0_X87};
     expect(report, !probe(set_xcr, &xcr, &trap) && trap_is(&trap, EXC_UD),

@@ -126,7 +126,7 @@ static void fpu_registers(struct report *report)
 
 static void avx_registers(struct report *report)
 {
-    struct cpuid_result one = cpuid(CPUID_FEATURES, 0);
+    struct cpuid_regs one = cpuid(CPUID_FEATURES, 0);
     if ((one.ecx & CPUID_1_ECX_AVX) == 0)
         return;
     uint64_t old = read_cr4();

@@ -163,7 +163,7 @@ void attack_spin(struct report *report)
 
 static uint64_t counter(uint32_t leaf)
 {
-    struct cpuid_result r = cpuid(leaf, 0);
+    struct cpuid_regs r = cpuid(leaf, 0);
     return (uint64_t)r.ebx << 32 | r.eax;
 }
 
@@ -210,7 +210,7 @@ static void idle(struct report *report)
 void attack_counters(struct report *report)
 {
     struct exits from;
-    struct cpuid_result info = cpuid(CPUID_BULKHEAD_INFO, 0);
+    struct cpuid_regs info = cpuid(CPUID_BULKHEAD_INFO, 0);
     expect(report, info.ebx == STAT_KINDS, "%u kinds of exits instead of %u", info.ebx, STAT_KINDS);
     if (info.ebx != STAT_KINDS)
         return;

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/guests/cpuid.h"
+
 /* As in layout.inc. */
 #define SELECTOR_CODE64    0x10
 #define SELECTOR_DATA      0x18
@@ -14,19 +16,6 @@
 #define SELECTOR_TSS16     0x50
 #define SELECTOR_TSS32_OLD 0x58
 #define SELECTOR_TSS32_NEW 0x60
-
-struct cpuid_result {
-    uint32_t eax, ebx, ecx, edx;
-};
-
-static inline struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
-{
-    struct cpuid_result r;
-    __asm__ volatile("cpuid"
-                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-                     : "a"(leaf), "c"(subleaf));
-    return r;
-}
 
 static inline uint64_t rdmsr(uint32_t msr)
 {

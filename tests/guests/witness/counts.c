@@ -5,25 +5,17 @@
 #include <string.h>
 
 #include "arch/x86/model/cpuid_policy.h"
-
-static struct cpuid_regs cpuid(uint32_t leaf)
-{
-    struct cpuid_regs r;
-    __asm__ volatile("cpuid"
-                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-                     : "a"(leaf), "c"(0));
-    return r;
-}
+#include "tests/guests/cpuid.h"
 
 static uint64_t count(uint32_t leaf)
 {
-    struct cpuid_regs r = cpuid(leaf);
+    struct cpuid_regs r = cpuid(leaf, 0);
     return (uint64_t)r.ebx << 32 | r.eax;
 }
 
 static bool is_bulkhead(void)
 {
-    struct cpuid_regs r = cpuid(CPUID_BULKHEAD);
+    struct cpuid_regs r = cpuid(CPUID_BULKHEAD, 0);
     char name[12];
     memcpy(name, &r.ebx, 4);
     memcpy(name + 4, &r.ecx, 4);
@@ -33,7 +25,7 @@ static bool is_bulkhead(void)
 
 bool counts_are_there(void)
 {
-    return is_bulkhead() && cpuid(CPUID_BULKHEAD_INFO).ebx == STAT_KINDS;
+    return is_bulkhead() && cpuid(CPUID_BULKHEAD_INFO, 0).ebx == STAT_KINDS;
 }
 
 void counts_read_before(struct counts *counts)
