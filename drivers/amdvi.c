@@ -28,7 +28,6 @@ static struct {
     uint32_t unit_count;
     struct segment *segments;
     uint32_t segment_count;
-    uint32_t poll_next; /* unit */
     struct amdvi_caps caps;
     char name[64];
 } amdvi;
@@ -199,12 +198,8 @@ static bool amdvi_attach(struct iommu_client *client, const struct iommu_domain 
     return execute(client->source.segment, changed, 3);
 }
 
-/* NMIs have no entries: those of an I/O APIC pass as they are, to the processor that its own
- * table names. */
-static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
+static void irte_write(const struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
 {
-    if (irq && irq->nmi)
-        return irq->apic_id <= RTE_DESTINATION_MAX && table_set(client, true);
     uint32_t index = client->first_irq + n;
     if (amdvi.caps.wide_irtes) {
         struct amdvi_pair value = {0, 0};
@@ -215,8 +210,29 @@ static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iomm
     } else {
         ((volatile uint32_t *)client->irqs)[index] = irq ? amdvi_irte_32(irq) : 0;
     }
+}
+
+static bool irtes_changed(const struct iommu_client *client)
+{
     const struct amdvi_pair changed[] = {amdvi_invalidate_irqs(client->source.id)};
     return execute(client->source.segment, changed, 1);
+}
+
+/* NMIs have no entries: those of an I/O APIC pass as they are, to the processor that its own
+ * table names. */
+static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
+{
+    if (irq && irq->nmi)
+        return irq->apic_id <= RTE_DESTINATION_MAX && table_set(client, true);
+    irte_write(client, n, irq);
+    return irtes_changed(client);
+}
+
+static bool amdvi_irqs_off(struct iommu_client *client)
+{
+    for (uint32_t n = 0; n < client->irq_count; n++)
+        irte_write(client, n, NULL);
+    return client->irq_count == 0 || irtes_changed(client);
 }
 
 static struct iommu_message amdvi_message_of(const struct iommu_client *client, uint32_t n)
@@ -231,15 +247,14 @@ static uint64_t amdvi_line(struct iommu_client *client, uint32_t n, const struct
                     : field_put(RTE_VECTOR, client->first_irq + n);
 }
 
-static bool amdvi_poll(struct iommu_fault *fault)
+static uint32_t amdvi_units(void)
 {
-    for (uint32_t i = 0; i < amdvi.unit_count; i++) {
-        struct amdvi_unit *unit = &amdvi.units[amdvi.poll_next];
-        amdvi.poll_next = (amdvi.poll_next + 1) % amdvi.unit_count;
-        if (amdvi_unit_poll(unit, fault))
-            return true;
-    }
-    return false;
+    return amdvi.unit_count;
+}
+
+static bool amdvi_poll(uint32_t unit, struct iommu_fault *fault)
+{
+    return amdvi_unit_poll(&amdvi.units[unit], fault);
 }
 
 static const char *amdvi_name(void)
@@ -254,8 +269,10 @@ const struct iommu_ops amdvi_ops = {
     .domain = amdvi_domain,
     .attach = amdvi_attach,
     .irq = amdvi_irq,
+    .irqs_off = amdvi_irqs_off,
     .message = amdvi_message_of,
     .line = amdvi_line,
+    .units = amdvi_units,
     .poll = amdvi_poll,
     .name = amdvi_name,
 };

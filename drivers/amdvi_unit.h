@@ -16,8 +16,9 @@ struct amdvi_unit {
     uint64_t features;
     uint32_t tail; /* of the commands: the next free one */
     uint16_t segment;
-    bool dead; /* it did not answer, once */
-    bool told; /* the caller of amdvi_unit_poll() knows */
+    _Atomic bool dead; /* it did not answer, once */
+    bool told;         /* the caller of amdvi_unit_poll() knows */
+    bool log_dead;     /* its log did not stop, and is not looked at for overflow any more */
 };
 
 /* Map its registers and read what it can do. */
@@ -38,7 +39,8 @@ bool amdvi_unit_start(struct amdvi_unit *unit, hpa_t device_table, uint64_t size
 #define AMDVI_MAX_COMMANDS 128
 bool amdvi_unit_execute(struct amdvi_unit *unit, const struct amdvi_pair *what, uint32_t count);
 
-/* The next fault, taken out of the unit. False: none. */
+/* The next fault, taken out of the unit: two register reads and a write. False: none, after three
+ * reads. Beside amdvi_unit_execute() on another processor, and without waiting for it. */
 bool amdvi_unit_poll(struct amdvi_unit *unit, struct iommu_fault *fault);
 
 #endif

@@ -11,6 +11,11 @@ static struct iommu_client *clients;
 static uint16_t domains;
 static struct lock lock = LOCK_INIT; /* units, their tables, and who is attached */
 
+/* iommu_poll(): who is next, and how many more it may tell before it is another one's turn. */
+static struct {
+    uint32_t unit, share;
+} turn;
+
 _Static_assert(sizeof(struct iommu_client) <= IOMMU_CLIENT_BYTES, "see drivers/iommu/needs.c");
 
 /* A line that no unit remaps could not be let through. */
@@ -150,6 +155,14 @@ bool iommu_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *
     return done;
 }
 
+bool iommu_irqs_off(struct iommu_client *client)
+{
+    lock_take(&lock);
+    bool done = ops->irqs_off(client);
+    lock_release(&lock);
+    return done;
+}
+
 struct iommu_message iommu_message(const struct iommu_client *client, uint32_t n)
 {
     return ops->message(client, n);
@@ -178,14 +191,27 @@ struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag)
     return prepare((struct iommu_source){place.segment, place.source_id}, lines, diag);
 }
 
+static void turn_next(uint32_t units)
+{
+    turn.unit = (turn.unit + 1) % units;
+    turn.share = IOMMU_POLL_SHARE;
+}
+
+/* A unit that told something is asked again until it has no more, so that the others, which have
+ * nothing, are not asked in between. */
 bool iommu_poll(struct iommu_fault *fault)
 {
-    if (!ops)
-        return false;
-    lock_take(&lock);
-    bool found = ops->poll(fault);
-    lock_release(&lock);
-    return found;
+    uint32_t units = ops ? ops->units() : 0;
+    if (units > 0 && turn.share == 0)
+        turn_next(units);
+    for (uint32_t i = 0; i < units; i++) {
+        if (ops->poll(turn.unit, fault)) {
+            turn.share--;
+            return true;
+        }
+        turn_next(units);
+    }
+    return false;
 }
 
 bool iommu_alert(uint32_t apic_id)
@@ -195,7 +221,5 @@ bool iommu_alert(uint32_t apic_id)
 
 void iommu_listen(bool on)
 {
-    lock_take(&lock);
     ops->listen(on);
-    lock_release(&lock);
 }

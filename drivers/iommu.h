@@ -97,6 +97,10 @@ bool iommu_attach(struct iommu_client *client, const struct iommu_domain *domain
 /* Entry `n` of the client goes there, or with NULL nowhere. False: as above. */
 bool iommu_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
 
+/* All of the client's entries go nowhere, in one step: each unit is told and waited for once.
+ * False: as above. */
+bool iommu_irqs_off(struct iommu_client *client);
+
 /* What the device has to send for its entry `n`; a device with several plain MSIs gets that of its
  * first entry. */
 struct iommu_message iommu_message(const struct iommu_client *client, uint32_t n);
@@ -118,8 +122,13 @@ bool iommu_line_has_vector(void);
 /* The I/O APIC with this id in the MADT, as a client with `lines` entries. NULL: diagnosis. */
 struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag);
 
-/* One more thing that a unit blocked, oldest first as far as units tell. False: nothing new. Takes
- * it out of the unit, so that it can record others. */
+/*
+ * One more thing that a unit blocked, oldest first as far as units tell. False: nothing new. Takes
+ * it out of the unit, so that it can record others; after IOMMU_POLL_SHARE of one unit it is the
+ * others' turn. No two processors at a time, here and in iommu_listen(); neither takes the lock, so
+ * that nobody waits here for what a unit does for others.
+ */
+#define IOMMU_POLL_SHARE 16
 bool iommu_poll(struct iommu_fault *fault);
 
 /*

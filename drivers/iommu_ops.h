@@ -24,10 +24,12 @@ struct iommu_ops {
                    struct diag *diag);
     bool (*attach)(struct iommu_client *client, const struct iommu_domain *domain);
     bool (*irq)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
+    bool (*irqs_off)(struct iommu_client *client); /* all of them: iommu_irq(..., NULL) */
     struct iommu_message (*message)(const struct iommu_client *client, uint32_t n);
     uint64_t (*line)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
     bool line_has_vector; /* iommu_line_has_vector() */
-    bool (*poll)(struct iommu_fault *fault);
+    uint32_t (*units)(void);
+    bool (*poll)(uint32_t unit, struct iommu_fault *fault);
     /* These two may be NULL: then the units have to be polled. */
     bool (*alert)(uint32_t apic_id);
     void (*listen)(bool on);

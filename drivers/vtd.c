@@ -26,7 +26,6 @@ static struct {
     struct segment *segments;
     uint32_t segment_count;
     uint32_t irte_count; /* of each segment */
-    uint32_t poll_next;  /* unit */
     struct vtd_caps caps;
     bool x2apic;
     char name[64];
@@ -239,6 +238,16 @@ static bool vtd_irq(struct iommu_client *client, uint32_t n, const struct iommu_
     return invalidate(client->source.segment, what, 1);
 }
 
+/* What else the units forget they read again. */
+static bool vtd_irqs_off(struct iommu_client *client)
+{
+    struct vtd_pair *first = &segment_of(client->source.segment)->irtes[client->first_irq];
+    const struct vtd_pair what[] = {vtd_invalidate_irtes()};
+    for (uint32_t n = 0; n < client->irq_count; n++)
+        entry_write(&first[n], (struct vtd_pair){0, 0});
+    return client->irq_count == 0 || invalidate(client->source.segment, what, 1);
+}
+
 static struct iommu_message vtd_message_of(const struct iommu_client *client, uint32_t n)
 {
     return vtd_message(client->first_irq, (uint16_t)n);
@@ -249,15 +258,14 @@ static uint64_t vtd_line(struct iommu_client *client, uint32_t n, const struct i
     return vtd_ioapic_entry((uint16_t)(client->first_irq + n), irq->nmi ? 0 : irq->vector);
 }
 
-static bool vtd_poll(struct iommu_fault *fault)
+static uint32_t vtd_units(void)
 {
-    for (uint32_t i = 0; i < vtd.unit_count; i++) {
-        struct vtd_unit *unit = &vtd.units[vtd.poll_next];
-        vtd.poll_next = (vtd.poll_next + 1) % vtd.unit_count;
-        if (vtd_unit_poll(unit, fault))
-            return true;
-    }
-    return false;
+    return vtd.unit_count;
+}
+
+static bool vtd_poll(uint32_t unit, struct iommu_fault *fault)
+{
+    return vtd_unit_poll(&vtd.units[unit], fault);
 }
 
 static bool vtd_alert(uint32_t apic_id)
@@ -287,9 +295,11 @@ const struct iommu_ops vtd_ops = {
     .domain = vtd_domain,
     .attach = vtd_attach,
     .irq = vtd_irq,
+    .irqs_off = vtd_irqs_off,
     .message = vtd_message_of,
     .line = vtd_line,
     .line_has_vector = true,
+    .units = vtd_units,
     .poll = vtd_poll,
     .alert = vtd_alert,
     .listen = vtd_listen,

@@ -259,14 +259,14 @@ bool vtd_unit_block(struct vtd_unit *unit, hpa_t roots)
 }
 
 /* Overflow is told after the records, for which it has made room. */
-static bool poll_status(struct vtd_unit *unit, struct iommu_fault *fault)
+static bool poll_status(struct vtd_unit *unit, uint32_t status, struct iommu_fault *fault)
 {
     if (unit->dead && !unit->told) {
         unit->told = true;
         *fault = (struct iommu_fault){.kind = IOMMU_FAULT_UNIT, .source = {unit->segment, 0}};
         return true;
     }
-    if (!(read32(unit, VTD_FSTS_REG) & VTD_FSTS_PFO))
+    if (!(status & VTD_FSTS_PFO))
         return false;
     write32(unit, VTD_FSTS_REG, VTD_FSTS_PFO);
     *fault = (struct iommu_fault){.kind = IOMMU_FAULT_LOST, .source = {unit->segment, 0}};
@@ -275,8 +275,8 @@ static bool poll_status(struct vtd_unit *unit, struct iommu_fault *fault)
 
 bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
 {
-    uint32_t count = fault_registers(unit);
-    for (uint32_t i = 0; i < count && (read32(unit, VTD_FSTS_REG) & VTD_FSTS_PPF); i++) {
+    uint32_t status = read32(unit, VTD_FSTS_REG), count = fault_registers(unit);
+    for (uint32_t i = 0; i < count && (status & VTD_FSTS_PPF); i++) {
         uint32_t reg = fault_register(unit, unit->next_fault);
         struct vtd_pair record = {.high = read64(unit, reg + 8)};
         unit->next_fault = (uint16_t)((unit->next_fault + 1) % count);
@@ -287,7 +287,7 @@ bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
         *fault = vtd_fault(record, unit->segment);
         return true;
     }
-    return poll_status(unit, fault);
+    return poll_status(unit, status, fault);
 }
 
 void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *message)

@@ -15,7 +15,7 @@ struct vtd_unit {
     uint32_t tail; /* of the queue: the next free descriptor */
     uint16_t segment;
     uint16_t next_fault; /* where to look first */
-    bool dead;           /* it did not answer, once */
+    _Atomic bool dead;   /* it did not answer, once */
     bool told;           /* the caller of vtd_unit_poll() knows */
 };
 
@@ -50,7 +50,8 @@ bool vtd_unit_block(struct vtd_unit *unit, hpa_t roots);
 #define VTD_MAX_INVALIDATIONS 4
 bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uint32_t count);
 
-/* The next fault, taken out of the unit. False: none. */
+/* The next fault, taken out of the unit. False: none, after one register read; a fault takes three
+ * and a write. Beside vtd_unit_invalidate() on another processor, and without waiting for it. */
 bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault);
 
 /* Whatever it records sends this message; masked until vtd_unit_listen(). */

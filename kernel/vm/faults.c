@@ -11,7 +11,7 @@
 
 #define FAULTS_PAUSE_US UINT64_C(20000)   /* from one look that found some to the next */
 #define FAULTS_LAZY_US  UINT64_C(1000000) /* the same where units have to be polled */
-#define POLL_MOST       64                /* that are taken out at a time */
+#define POLL_MOST       32                /* that are taken out at a time */
 #define LINES_MOST      4                 /* a second, of sources that nobody owns */
 #define LINES_US        UINT64_C(1000000)
 
@@ -82,30 +82,41 @@ static void count(struct passthrough_faults *of, const struct iommu_fault *fault
     else
         atomic_fetch_add(&of->reads, 1);
     atomic_store(&of->last, fault->address);
+    atomic_store(&of->access, access_of(fault));
 }
 
-/* True: done, or there is nothing to do. */
-static bool answer(struct guest *guest, struct passthrough *p, const struct iommu_fault *fault)
+static void answer(struct vcpu *vcpu, struct passthrough *p)
 {
+    struct guest *guest = vcpu->guest;
     char at[PCI_TEXT];
     pci_address_text(p->planned->function.address, at);
     switch (guest->config->on_fault) {
     case ON_FAULT_IGNORE:
         break;
     case ON_FAULT_DETACH:
-        if (!passthrough_remove(guest, p))
-            return false;
-        log_line("guest %s: device %s is cut off until the guest starts anew, after %llu faults",
-                 guest->name, at, (ull)count_of(&p->faults));
+        if (passthrough_remove(guest, p))
+            log_line(
+                "guest %s: device %s is cut off until the guest starts anew, after %llu faults",
+                guest->name, at, (ull)count_of(&p->faults));
         break;
     case ON_FAULT_STOP:
-        if (!guest_stop_from_outside(guest, STOP_DEVICE))
-            return false;
-        log_line("crash guest=%s device=%s reason='device fault' faults=%llu last='%s 0x%llx'",
-                 guest->name, at, (ull)count_of(&p->faults), access_of(fault), (ull)fault->address);
+        if (guest_stop(vcpu, STOP_DEVICE))
+            log_line("crash guest=%s device=%s reason='device fault' faults=%llu last='%s 0x%llx'",
+                     guest->name, at, (ull)count_of(&p->faults), atomic_load(&p->faults.access),
+                     (ull)atomic_load(&p->faults.last));
         break;
     }
-    return true;
+}
+
+bool faults_answer(struct vcpu *vcpu)
+{
+    struct guest *guest = vcpu->guest;
+    for (uint32_t i = 0; i < guest->passthrough.count; i++) {
+        struct passthrough *p = &guest->passthrough.devices[i];
+        if (count_of(&p->faults) >= FAULTS_MOST && !atomic_exchange(&p->faults.answered, true))
+            answer(vcpu, p);
+    }
+    return atomic_load(&guest->stop) != STOP_NONE;
 }
 
 static void device_fault(struct guest *guest, struct passthrough *p,
@@ -119,8 +130,10 @@ static void device_fault(struct guest *guest, struct passthrough *p,
         log_line("guest %s: device %s: %s, %s 0x%llx (reason 0x%x), %llu so far", guest->name, at,
                  iommu_fault_name(fault->kind), access_of(fault), (ull)fault->address,
                  fault->reason, (ull)so_far);
-    if (so_far >= FAULTS_MOST && !atomic_load(&p->faults.answered))
-        atomic_store(&p->faults.answered, answer(guest, p, fault));
+    /* A letter of which nobody heard, since the guest was just starting, comes again. */
+    if (so_far >= FAULTS_MOST && !atomic_load(&p->faults.answered) &&
+        atomic_load(&guest->state) == GUEST_RUNNING)
+        vcpu_mail(&guest->vcpus[0], MAIL_FAULT);
 }
 
 /* Devices behind a bridge may appear under one id: then it is the fault of all of them. */

@@ -5,11 +5,16 @@
  *     unit --(NMI, or the alarm)--> attendant: faults_poll()
  *         iommu_poll() -> source id -> passthrough device -> its counters
  *                                          |
- *                        at FAULTS_MOST: on-device-fault = ignore | detach | stop
+ *                            at FAULTS_MOST: MAIL_FAULT
+ *                                          v
+ *     the owner's vCPU 0: faults_answer(), on-device-fault = ignore | detach | stop
  *
- * However often devices are blocked, the attendant looks FAULTS_PAUSE_US apart and takes a bounded
- * number of faults each time. The log tells of a device's first, second, fourth, eighth, ... fault;
- * of sources that are nobody's, a few lines a second.
+ * The attendant may run another guest. However often devices are blocked, it looks FAULTS_PAUSE_US
+ * apart and takes at most 32 faults each time: with three register reads and a write for each (AMD:
+ * two and one), and one read (three) of each unit. It waits for no unit, no device and no lock that
+ * others hold while they do; what may take long the owner's processor does. The log tells of a
+ * device's first, second, fourth, eighth, ... fault; of sources that are nobody's, a few lines a
+ * second.
  */
 #ifndef BULKHEAD_KERNEL_VM_FAULTS_H
 #define BULKHEAD_KERNEL_VM_FAULTS_H
@@ -28,6 +33,10 @@ void faults_attend(const struct cpu *cpu);
 /* After an NMI, and after alarm_poll(): what was blocked, when `cpu` is the attendant. With no lock
  * held; cheap when it is not yet time again. */
 void faults_poll(const struct cpu *cpu);
+
+/* After MAIL_FAULT: do as on-device-fault says. On the processor of the guest's vCPU 0, with no
+ * lock held. True: the guest stops. */
+bool faults_answer(struct vcpu *vcpu);
 
 /*
  * Log a line for each device of the guest: `stats guest=web device=00:03.0 faults=N reads=N

@@ -144,9 +144,7 @@ bool passthrough_start(struct guest *guest)
 static bool detach(const struct passthrough *p)
 {
     bool done = attach(p, NULL);
-    for (uint32_t n = 0; n < p->clients[0]->irq_count; n++)
-        iommu_irq(p->clients[0], n, NULL);
-    return done;
+    return iommu_irqs_off(p->clients[0]) && done;
 }
 
 void passthrough_stop(struct guest *guest)

@@ -25,8 +25,9 @@ struct guest;
  * looks after faults (faults.h), and by that of vCPU 0 before the device is attached. */
 struct passthrough_faults {
     _Atomic uint64_t reads, writes, interrupts;
-    _Atomic uint64_t last; /* address of the latest; an interrupt's as iommu_fault has it */
-    _Atomic bool answered; /* on-device-fault was followed */
+    _Atomic uint64_t last;      /* address of the latest; an interrupt's as iommu_fault has it */
+    const char *_Atomic access; /* what it was */
+    _Atomic bool answered;      /* on-device-fault was followed */
 };
 
 /* Changed with guest->devices held. */
@@ -71,8 +72,8 @@ void passthrough_stop(struct guest *guest);
 /* Is it one of the sources as which the device appears? */
 bool passthrough_is(const struct passthrough *p, struct iommu_source source);
 
-/* The guest has lost the device until it starts anew. Any processor, guest->devices not held.
- * False: it was not attached. */
+/* The guest has lost the device until it starts anew. On vCPU 0's processor, guest->devices not
+ * held. False: it was not attached. */
 bool passthrough_remove(struct guest *guest, struct passthrough *p);
 
 /* One of the devices has new MSI or MSI-X settings: PLATFORM_PCI. With guest->devices held. */

@@ -9,6 +9,7 @@
  *   interrupt()  who gets the source's message
  *   told[]       how often each unit was told of changes
  *   dead         the unit that does not answer any more
+ *   pending[]    how many faults each unit has to tell; asked[]: how often it was polled
  */
 #ifndef BULKHEAD_TESTS_UNIT_IOMMU_OWNER_H
 #define BULKHEAD_TESTS_UNIT_IOMMU_OWNER_H
@@ -164,6 +165,55 @@ static void test_interrupts(void **state)
     assert_false(iommu_irq(client, 5, &moved)); /* not its own */
 }
 
+/* All of them at once, and no unit is waited for twice. */
+static void test_interrupts_off(void **state)
+{
+    struct iommu_irq irq = {.apic_id = 3, .vector = 0x41}, got;
+
+    (void)state;
+    fresh();
+    struct iommu_client *client = prepared(disk, 64), *other = prepared(net, 4);
+    struct iommu_client *none = prepared((struct iommu_source){0, 0x0108}, 0);
+    for (uint32_t n = 0; n < 64; n++) {
+        assert_true(iommu_irq(client, n, &irq));
+    }
+    assert_true(iommu_irq(other, 3, &irq));
+    memset(told, 0, sizeof(told));
+    assert_true(iommu_irqs_off(client));
+    assert_true(told[0] == 1 && told[1] == 1 && told[2] == 0);
+    for (uint32_t n = 0; n < 64; n++) {
+        struct iommu_message message = iommu_message(client, n);
+        assert_false(interrupt(disk, &message, &got));
+    }
+    struct iommu_message message = iommu_message(other, 3);
+    assert_true(interrupt(net, &message, &got));
+    assert_true(iommu_irqs_off(none));
+    dead = 0;
+    assert_false(iommu_irqs_off(client));
+}
+
+/* A unit with faults does not cost a look at each of the others, nor does it keep them out. */
+static void test_turns(void **state)
+{
+    struct iommu_fault fault;
+
+    (void)state;
+    fresh();
+    pending[1] = 3 * IOMMU_POLL_SHARE;
+    pending[2] = 1;
+    memset(asked, 0, sizeof(asked));
+    for (uint32_t i = 0; i <= IOMMU_POLL_SHARE; i++) {
+        assert_true(iommu_poll(&fault));
+    }
+    assert_int_equal(pending[2], 0);
+    assert_true(asked[0] <= 1 && asked[2] <= 1);
+    for (uint32_t i = 0; i < 2 * IOMMU_POLL_SHARE; i++) {
+        assert_true(iommu_poll(&fault));
+    }
+    assert_false(iommu_poll(&fault));
+    assert_true(asked[0] <= 4 && asked[2] <= 5);
+}
+
 static void test_dead_unit(void **state)
 {
     struct iommu_irq irq = {.apic_id = 3, .vector = 0x41};
@@ -200,7 +250,8 @@ static void test_refusals(void **state)
 #define OWNER_TESTS                                                                                \
     cmocka_unit_test(test_all_is_blocked_at_first), cmocka_unit_test(test_domain),                 \
         cmocka_unit_test(test_segments_are_apart), cmocka_unit_test(test_units_are_told),          \
-        cmocka_unit_test(test_interrupts), cmocka_unit_test(test_dead_unit),                       \
+        cmocka_unit_test(test_interrupts), cmocka_unit_test(test_interrupts_off),                  \
+        cmocka_unit_test(test_turns), cmocka_unit_test(test_dead_unit),                            \
         cmocka_unit_test(test_refusals)
 
 #endif

@@ -16,6 +16,7 @@ static struct {
 } started[3];
 static uint32_t told[3];
 static int dead;
+static uint32_t pending[3], asked[3];
 
 const struct iommu_ops vtd_ops;
 
@@ -50,9 +51,10 @@ bool amdvi_unit_execute(struct amdvi_unit *unit, const struct amdvi_pair *what, 
 
 bool amdvi_unit_poll(struct amdvi_unit *unit, struct iommu_fault *fault)
 {
-    (void)unit;
-    (void)fault;
-    return false;
+    int number = number_of(unit);
+    *fault = (struct iommu_fault){.kind = IOMMU_FAULT_BLOCKED};
+    asked[number]++;
+    return pending[number] > 0 && pending[number]-- > 0;
 }
 
 static enum iommu_result boot(struct diag *diag)
@@ -81,6 +83,7 @@ static void machine_with_three_units(void)
     host.ivrs.units[2].segment = 7;
     features = AMDVI_FEATURE_GA_SUP | AMDVI_FEATURE_IA_SUP;
     dead = -1;
+    memset(pending, 0, sizeof(pending));
 }
 
 static void fresh(void)

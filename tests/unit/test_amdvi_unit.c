@@ -18,7 +18,7 @@ static struct {
     uint64_t command_head, command_tail, event_head, event_tail;
     bool buffer_stuck; /* commands are not executed */
     bool log_stuck;    /* it does not stop */
-    uint32_t waits, all, entries, tables, domains;
+    uint32_t waits, all, entries, tables, domains, reads;
 } unit;
 
 static int setup(void **state)
@@ -67,6 +67,7 @@ static void commands_run(void)
 static uint64_t unit_read(uint32_t reg, int size)
 {
     assert_int_equal(size, 8);
+    unit.reads++;
     switch (reg) {
     case AMDVI_EXTENDED_FEATURE:
         return unit.features;
@@ -281,7 +282,9 @@ static void test_events(void **state)
     struct iommu_fault fault;
 
     (void)state;
+    unit.reads = 0;
     assert_false(amdvi_unit_poll(placed, &fault));
+    assert_int_equal(unit.reads, 3);
     for (unsigned i = 0; i < 1000; i++) { /* the log wraps */
         event(UINT64_C(2) << 60 | AMDVI_EVENT_RW | (i & 0xffff), 0x1000 * i);
         event(UINT64_C(2) << 60 | 7, 0x1000);
@@ -294,6 +297,25 @@ static void test_events(void **state)
         assert_int_equal(fault.source.id, 7);
         assert_false(amdvi_unit_poll(placed, &fault));
     }
+}
+
+/* It is waited for, shortly and once. */
+static void test_log_that_does_not_stop(void **state)
+{
+    struct amdvi_unit *placed = start();
+    struct iommu_fault fault;
+
+    (void)state;
+    unit.log_stuck = true;
+    unit.status = AMDVI_STATUS_EVENT_OVERFLOW;
+    uint64_t before = now;
+    assert_true(amdvi_unit_poll(placed, &fault));
+    assert_int_equal(fault.kind, IOMMU_FAULT_LOST);
+    assert_true(now - before <= LOG_PATIENCE_US + 20);
+    unit.status = AMDVI_STATUS_EVENT_OVERFLOW;
+    before = now;
+    assert_false(amdvi_unit_poll(placed, &fault));
+    assert_int_equal(now, before);
 }
 
 static void test_overflow(void **state)
@@ -328,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup(test_unit_that_dies, setup),
         cmocka_unit_test_setup(test_events, setup),
         cmocka_unit_test_setup(test_overflow, setup),
+        cmocka_unit_test_setup(test_log_that_does_not_stop, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

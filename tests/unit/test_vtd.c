@@ -16,6 +16,7 @@ static uint64_t cap, ecap;
 static struct vtd_roots roots[3]; /* what each was started with */
 static uint32_t told[3];
 static int dead;
+static uint32_t pending[3], asked[3];
 
 const struct iommu_ops amdvi_ops;
 
@@ -57,9 +58,10 @@ bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uin
 
 bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
 {
-    (void)unit;
-    (void)fault;
-    return false;
+    int number = number_of(unit);
+    *fault = (struct iommu_fault){.kind = IOMMU_FAULT_BLOCKED};
+    asked[number]++;
+    return pending[number] > 0 && pending[number]-- > 0;
 }
 
 static struct iommu_message alerts[3];
@@ -97,6 +99,7 @@ static void machine_with_three_units(void)
     cap = CAP;
     ecap = ECAP;
     dead = -1;
+    memset(pending, 0, sizeof(pending));
 }
 
 static void fresh(void)

@@ -34,7 +34,7 @@ static struct {
     bool ccmd_stuck, iotlb_stuck, does_part; /* of what CCMD and IOTLB ask for */
     bool queue_stuck, queue_error;
     bool ever_off; /* translation was off after it was on */
-    uint32_t waits;
+    uint32_t waits, reads;
 } unit;
 
 static const struct vtd_roots roots = {.contexts = {HOST_BASE + 0x8000},
@@ -164,6 +164,7 @@ static void iotlb_write(uint64_t value)
 
 static uint64_t unit_read(uint32_t reg, int size)
 {
+    unit.reads++;
     if (reg >= FRO) {
         const struct vtd_pair *record = &unit.records[(reg - FRO) / 16];
         assert_int_equal(size, 8);
@@ -451,14 +452,18 @@ static void test_faults(void **state)
 
     (void)state;
     assert_true(vtd_unit_start(placed, &roots));
+    unit.reads = 0;
     assert_false(vtd_unit_poll(placed, &fault));
+    assert_int_equal(unit.reads, 1);
     for (unsigned round = 0; round < 3; round++) {
         unit.faults = (uint32_t)VTD_FSTS_PFO;
         for (unsigned i = 0; i < RECORDS; i++) {
             unit.records[i] = (struct vtd_pair){0x1000 * i, VTD_FRCD_F | UINT64_C(2) << 32 | i};
         }
         for (unsigned i = 0; i < RECORDS; i++) {
+            unit.reads = 0;
             assert_true(vtd_unit_poll(placed, &fault));
+            assert_int_equal(unit.reads, 3);
             assert_int_equal(fault.kind, IOMMU_FAULT_BLOCKED);
             assert_int_equal(fault.source.id, i);
             assert_int_equal(fault.address, 0x1000 * i);
