@@ -183,6 +183,12 @@ static bool amdvi_domain(struct iommu_domain *domain, const struct plan_range *r
     return true;
 }
 
+static void tell(volatile struct amdvi_dte *dte, bool on)
+{
+    dte->words[1] = (dte->words[1] & ~AMDVI_DTE_SA) | (on ? 0 : AMDVI_DTE_SA);
+    dte->words[2] = (dte->words[2] & ~AMDVI_DTE_IG) | (on ? 0 : AMDVI_DTE_IG);
+}
+
 /* Word 0 has all rights and comes last. */
 static bool amdvi_attach(struct iommu_client *client, const struct iommu_domain *domain)
 {
@@ -190,12 +196,25 @@ static bool amdvi_attach(struct iommu_client *client, const struct iommu_domain 
     uint16_t old = client->domain ? client->domain->id : 0;
     dte->words[0] = amdvi_dte_blocked().words[0];
     dte->words[1] = amdvi_dte_domain(domain ? domain->id : 0);
+    tell(dte, !client->silent);
     if (domain)
         dte->words[0] = amdvi_dte_tables(domain->tables);
     const struct amdvi_pair changed[] = {amdvi_invalidate_dte(client->source.id),
                                          amdvi_invalidate_domain(old),
                                          amdvi_invalidate_domain(domain ? domain->id : 0)};
     return execute(client->source.segment, changed, 3);
+}
+
+static bool amdvi_silence(struct iommu_source source, const struct iommu_client *first)
+{
+    const struct segment *segment = segment_of(source.segment);
+    const struct amdvi_pair changed[] = {amdvi_invalidate_dte(source.id),
+                                         amdvi_invalidate_irqs(source.id)};
+    (void)first; /* one bit for all of its interrupts */
+    if (!segment || source.id >= segment->size / sizeof(struct amdvi_dte))
+        return false;
+    tell(&segment->devices[source.id], false);
+    return execute(source.segment, changed, 2);
 }
 
 static void irte_write(const struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
@@ -268,6 +287,7 @@ const struct iommu_ops amdvi_ops = {
     .prepare = amdvi_prepare,
     .domain = amdvi_domain,
     .attach = amdvi_attach,
+    .silence = amdvi_silence,
     .irq = amdvi_irq,
     .irqs_off = amdvi_irqs_off,
     .message = amdvi_message_of,

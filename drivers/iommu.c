@@ -58,10 +58,15 @@ const char *iommu_name(void)
     return ops ? ops->name() : "";
 }
 
+bool iommu_is_of(const struct iommu_client *client, struct iommu_source source)
+{
+    return client->source.segment == source.segment && client->source.id == source.id;
+}
+
 static const struct iommu_client *twin_of(struct iommu_source source)
 {
     for (const struct iommu_client *other = clients; other; other = other->next)
-        if (other->source.segment == source.segment && other->source.id == source.id)
+        if (iommu_is_of(other, source))
             return other;
     return NULL;
 }
@@ -139,8 +144,22 @@ bool iommu_domain(struct iommu_domain *domain, const struct plan_range *ranges, 
 bool iommu_attach(struct iommu_client *client, const struct iommu_domain *domain)
 {
     lock_take(&lock);
+    bool was_silent = client->silent;
+    client->silent = !domain;
     bool done = ops->attach(client, domain);
+    if (was_silent && domain)
+        done = ops->irqs_off(client) && done;
     client->domain = domain;
+    lock_release(&lock);
+    return done;
+}
+
+bool iommu_silence(struct iommu_source source)
+{
+    lock_take(&lock);
+    for (struct iommu_client *client = clients; client; client = client->next)
+        client->silent |= iommu_is_of(client, source);
+    bool done = ops->silence(source, clients);
     lock_release(&lock);
     return done;
 }

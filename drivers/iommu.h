@@ -37,6 +37,7 @@ struct iommu_client {
     uint16_t first_irq; /* of its own, in a table that others may have parts of */
     uint16_t irq_count;
     uint16_t irq_room; /* AMD: entries of the table; a power of two */
+    bool silent;       /* what it may not do is not told */
     void *irqs;        /* AMD: that table */
     void *context;     /* VT-d: the context table of its bus */
     const struct iommu_domain *domain;
@@ -90,9 +91,19 @@ bool iommu_domain(struct iommu_domain *domain, const struct plan_range *ranges, 
 /*
  * From now on the client's source reaches this domain, or with NULL nothing. When this returns,
  * nothing that was allowed before is in flight or cached. False: a unit is dead, and what it lets
- * through is not known; the device must be kept from the bus by other means.
+ * through is not known; the device must be kept from the bus by other means. What it tries while it
+ * is attached to nothing any more is not told by iommu_poll(): DMA from here on, interrupts from
+ * iommu_irqs_off() on. Who attaches it again has its entries go nowhere.
  */
 bool iommu_attach(struct iommu_client *client, const struct iommu_domain *domain);
+
+/*
+ * iommu_poll() is to tell no more of what this source, whoever it is, tries and may not; until a
+ * client of that source is attached to a domain. Some things units tell in any case, such as an
+ * interrupt by an entry of somebody else; and with VT-d, if no client is on the source's bus, all
+ * of the bus falls silent. False: a unit is dead, or can do nothing about this source.
+ */
+bool iommu_silence(struct iommu_source source);
 
 /* Entry `n` of the client goes there, or with NULL nowhere. False: as above. */
 bool iommu_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);

@@ -22,7 +22,10 @@ struct iommu_ops {
                     struct diag *diag);
     bool (*domain)(struct iommu_domain *domain, const struct plan_range *ranges, uint32_t count,
                    struct diag *diag);
+    /* With client->silent set as it shall be. */
     bool (*attach)(struct iommu_client *client, const struct iommu_domain *domain);
+    /* `first`: of all clients. Those of the source have `silent` set. */
+    bool (*silence)(struct iommu_source source, const struct iommu_client *first);
     bool (*irq)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
     bool (*irqs_off)(struct iommu_client *client); /* all of them: iommu_irq(..., NULL) */
     struct iommu_message (*message)(const struct iommu_client *client, uint32_t n);
@@ -37,6 +40,9 @@ struct iommu_ops {
 };
 
 extern const struct iommu_ops vtd_ops, amdvi_ops;
+
+/* Is it a client of that source? */
+bool iommu_is_of(const struct iommu_client *client, struct iommu_source source);
 
 /* How long a unit may take for anything, in microseconds. None is known to take a hundredth. */
 #define IOMMU_PATIENCE_US 100000

@@ -7,6 +7,7 @@
 #define BULKHEAD_DRIVERS_IOMMU_VTD_H
 
 #include "drivers/iommu/source.h"
+#include "kernel/lib/bits.h"
 #include "kernel/lib/diag.h"
 #include "kernel/lib/types.h"
 
@@ -43,6 +44,10 @@ void vtd_caps_join(struct vtd_caps *all, const struct vtd_caps *caps);
 
 /* Levels of second-stage tables, as many as possible: 4, 3, or 0 when the units disagree. */
 uint8_t vtd_levels(const struct vtd_caps *caps);
+
+/* Fault Processing Disable, in the lower half of context and interrupt entries: what the entry,
+ * valid or not, makes the unit block is not recorded. */
+#define VTD_FPD BIT(1)
 
 /* "Root Entry": the context table of a bus. */
 struct vtd_pair vtd_root_entry(hpa_t context_table);

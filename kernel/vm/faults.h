@@ -5,9 +5,10 @@
  *     unit --(NMI, or the alarm)--> attendant: faults_poll()
  *         iommu_poll() -> source id -> passthrough device -> its counters
  *                                          |
- *                            at FAULTS_MOST: MAIL_FAULT
+ *                            at FAULTS_MOST, and from FAULTS_TOLD on: MAIL_FAULT
  *                                          v
  *     the owner's vCPU 0: faults_answer(), on-device-fault = ignore | detach | stop
+ *                                      and: iommu_silence(), until the guest starts anew
  *
  * The attendant may run another guest. However often devices are blocked, it looks FAULTS_PAUSE_US
  * apart and takes at most 32 faults each time: with three register reads and a write for each (AMD:
@@ -15,6 +16,14 @@
  * others hold while they do; what may take long the owner's processor does. The log tells of a
  * device's first, second, fourth, eighth, ... fault; of sources that are nobody's, a few lines a
  * second.
+ *
+ * In the end a source costs nothing: a device that is detached is silent, one that goes on with
+ * `ignore` is silenced by its owner. What a device sends under a number that is none of its own
+ * counts as its owner's, if nobody else has devices where it comes from. Sources that are nobody's,
+ * or a stopped guest's, are silenced by the attendant itself, which waits for each unit then; one
+ * in a look. Where units tell nevertheless (of interrupts by entries of others), the attendant
+ * stops listening after 64 looks for nothing: for a minute it looks only when something else has
+ * woken it, a second apart.
  */
 #ifndef BULKHEAD_KERNEL_VM_FAULTS_H
 #define BULKHEAD_KERNEL_VM_FAULTS_H
@@ -25,6 +34,8 @@
 /* Of one device in one life of its guest: then on-device-fault is followed. Drivers that do what
  * they should cause none. */
 #define FAULTS_MOST 16
+/* From here on its sources are silenced: blocked as before, but not told any more. */
+#define FAULTS_TOLD 256
 
 /* This processor looks after them. Once, after guests_create() and alarm_init(), before
  * memory_seal(). */

@@ -106,6 +106,8 @@ static void faults_forget(struct passthrough_faults *faults)
     atomic_store(&faults->interrupts, 0);
     atomic_store(&faults->last, 0);
     atomic_store(&faults->answered, false);
+    atomic_store(&faults->loud, 0);
+    atomic_store(&faults->silenced, false);
 }
 
 static bool device_start(struct guest *guest, struct passthrough *p)

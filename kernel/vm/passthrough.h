@@ -28,7 +28,11 @@ struct passthrough_faults {
     _Atomic uint64_t last;      /* address of the latest; an interrupt's as iommu_fault has it */
     const char *_Atomic access; /* what it was */
     _Atomic bool answered;      /* on-device-fault was followed */
+    _Atomic uint32_t loud; /* a source id that vCPU 0 is to silence, and PASSTHROUGH_LOUD; else 0 */
+    _Atomic bool silenced; /* one was, and the log says so */
 };
+
+#define PASSTHROUGH_LOUD (UINT32_C(1) << 31)
 
 /* Changed with guest->devices held. */
 enum passthrough_state {

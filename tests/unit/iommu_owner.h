@@ -7,6 +7,7 @@
  *   fresh()      a machine that is on, with units 0 and 1 for segment 0 and unit 2 for segment 7
  *   walk()       where the source's access to that address arrives; NOWHERE: blocked
  *   interrupt()  who gets the source's message
+ *   silent()     does the unit keep to itself what the source may not do?
  *   told[]       how often each unit was told of changes
  *   dead         the unit that does not answer any more
  *   pending[]    how many faults each unit has to tell; asked[]: how often it was polled
@@ -192,6 +193,51 @@ static void test_interrupts_off(void **state)
     assert_false(iommu_irqs_off(client));
 }
 
+/* What is detached or silenced is not told of, and nothing else changes; attaching tells again. */
+static void test_silence(void **state)
+{
+    const struct iommu_source stranger = {0, 0x01f8}, missing = {3, 0};
+    struct iommu_irq irq = {.apic_id = 3, .vector = 0x41}, got;
+
+    (void)state;
+    fresh();
+    struct iommu_client *client = prepared(disk, 2), *other = prepared(net, 1);
+    struct iommu_domain first = domain_of(web, 2);
+    struct iommu_message message = iommu_message(client, 1);
+    assert_false(silent(disk, client, 2));
+    assert_true(iommu_attach(client, &first));
+    assert_true(iommu_attach(other, &first));
+    assert_true(iommu_irq(client, 1, &irq));
+    assert_false(silent(disk, client, 2));
+    memset(told, 0, sizeof(told));
+    assert_true(iommu_silence(disk));
+    assert_true(told[0] > 0 && told[1] == told[0] && told[2] == 0);
+    assert_true(silent(disk, client, 2));
+    assert_false(silent(net, other, 1));
+    assert_int_equal(walk(disk, 0), MIB(512));
+    assert_true(interrupt(disk, &message, &got));
+    assert_true(iommu_irq(client, 1, NULL));
+    assert_true(silent(disk, client, 2));
+    assert_false(interrupt(disk, &message, &got));
+    assert_true(iommu_attach(client, NULL));
+    assert_true(iommu_irqs_off(client));
+    assert_true(silent(disk, client, 2));
+    assert_int_equal(walk(disk, 0), NOWHERE);
+    assert_true(iommu_attach(client, &first));
+    assert_false(silent(disk, client, 2));
+    assert_true(iommu_attach(client, NULL));
+    assert_true(iommu_irqs_off(client));
+    assert_true(silent(disk, client, 2));
+    assert_false(silent(stranger, NULL, 0)); /* nobody's */
+    assert_true(iommu_silence(stranger));
+    assert_true(silent(stranger, NULL, 0));
+    assert_int_equal(walk(stranger, 0), NOWHERE);
+    assert_false(silent(net, other, 1));
+    assert_false(iommu_silence(missing));
+    dead = 1;
+    assert_false(iommu_silence(net));
+}
+
 /* A unit with faults does not cost a look at each of the others, nor does it keep them out. */
 static void test_turns(void **state)
 {
@@ -251,7 +297,7 @@ static void test_refusals(void **state)
     cmocka_unit_test(test_all_is_blocked_at_first), cmocka_unit_test(test_domain),                 \
         cmocka_unit_test(test_segments_are_apart), cmocka_unit_test(test_units_are_told),          \
         cmocka_unit_test(test_interrupts), cmocka_unit_test(test_interrupts_off),                  \
-        cmocka_unit_test(test_turns), cmocka_unit_test(test_dead_unit),                            \
-        cmocka_unit_test(test_refusals)
+        cmocka_unit_test(test_silence), cmocka_unit_test(test_turns),                              \
+        cmocka_unit_test(test_dead_unit), cmocka_unit_test(test_refusals)
 
 #endif

@@ -161,6 +161,17 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
     return (entry.low & 1) != 0;
 }
 
+/* SA and IG, both of the device's one entry. */
+static bool silent(struct iommu_source source, const struct iommu_client *client, uint32_t irqs)
+{
+    const struct amdvi_dte *dte = dte_at(source);
+
+    (void)client;
+    (void)irqs;
+    assert_int_equal((dte->words[1] & BIT(34)) != 0, (dte->words[2] & BIT(5)) != 0);
+    return (dte->words[1] & BIT(34)) != 0;
+}
+
 #include "tests/unit/iommu_owner.h"
 
 static void test_tables_of_units(void **state)

@@ -75,6 +75,19 @@ bool iommu_alert(uint32_t apic_id)
     return units.alerts;
 }
 
+static struct iommu_source silenced[512];
+static uint32_t silences;
+static bool obeys; /* a silenced source tells no more */
+
+bool iommu_silence(struct iommu_source source)
+{
+    assert_true(silences < ARRAY_COUNT(silenced));
+    silenced[silences++] = source;
+    if (obeys && units.next.source.id == source.id)
+        units.left = 0;
+    return true;
+}
+
 void iommu_listen(bool on)
 {
     units.listening = on;
@@ -159,6 +172,8 @@ static int setup(void **state)
     planned[1] = (struct plan_device){.requesters = {SECOND}, .requester_count = 1};
     spare.vcpu = NULL;
     units.alerts = true;
+    silences = 0;
+    obeys = true;
     alarm_at = ALARM_NEVER;
     lines = 0;
     clock_us = 1000000;
@@ -240,7 +255,7 @@ static void test_look_is_bounded(void **state)
 {
     (void)state;
     configs[1].on_fault = ON_FAULT_IGNORE;
-    blocked(OWNED, 1000000);
+    blocked(OWNED, FAULTS_TOLD - 1);
     look();
     assert_int_equal(units.taken, POLL_MOST);
     assert_false(units.listening);
@@ -255,6 +270,126 @@ static void test_look_is_bounded(void **state)
     assert_int_equal(alarm_at, ALARM_NEVER);
 }
 
+/* Until there is no alarm and no fault; the owner reads its letters at once. */
+static uint32_t looks_until_quiet(void)
+{
+    for (uint32_t looks = 1; looks < 1000; looks++) {
+        uint32_t before = letters[1];
+        look();
+        if (letters[1] != before)
+            faults_answer(&vcpus[1]);
+        if (alarm_at == ALARM_NEVER)
+            return looks;
+    }
+    return UINT32_MAX;
+}
+
+/* A device that goes on for ever costs others a number of looks, and then nothing. */
+static void test_ignored_device_falls_silent(void **state)
+{
+    (void)state;
+    configs[1].on_fault = ON_FAULT_IGNORE;
+    blocked(OWNED, UINT32_MAX);
+    assert_in_range(looks_until_quiet(), 1, FAULTS_TOLD / POLL_MOST + 2);
+    assert_int_equal(silences, 1);
+    assert_int_equal(silenced[0].id, OWNED);
+    assert_true(units.listening);
+    assert_in_range(units.taken, FAULTS_TOLD, FAULTS_TOLD + POLL_MOST);
+    assert_in_range(lines, 1, 10); /* powers of two, and the last word */
+    assert_true(atomic_load(&devices[0].faults.silenced));
+}
+
+/* The same of a guest that does not read its letters. */
+static void test_device_of_stopped_guest(void **state)
+{
+    (void)state;
+    atomic_store(&guests[1].state, GUEST_OFF);
+    blocked(OWNED, UINT32_MAX);
+    assert_in_range(looks_until_quiet(), 1, FAULTS_TOLD / POLL_MOST + 2);
+    assert_int_equal(letters[1], 0);
+    assert_int_equal(silences, 1);
+}
+
+static void test_nobodys_source_falls_silent(void **state)
+{
+    (void)state;
+    blocked(0x3300, UINT32_MAX);
+    assert_in_range(looks_until_quiet(), 1, UNOWNED_MOST / POLL_MOST + 2);
+    assert_int_equal(silences, 1);
+    assert_int_equal(silenced[0].id, 0x3300);
+    assert_int_equal(letters[0] + letters[1], 0);
+    assert_true(lines <= LINES_MOST);
+    blocked(0x3308, UINT32_MAX);
+    assert_in_range(looks_until_quiet(), 1, 2);
+    assert_int_equal(silenced[1].id, 0x3308);
+}
+
+/* A number that is not the device's own counts as its owner's where nobody else can be meant. */
+static void test_foreign_numbers(void **state)
+{
+    (void)state;
+    planned[0].function.address = pci_address(0, 1, 0, 0);
+    planned[1].function.address = pci_address(0, 2, 0, 0);
+    blocked(0x0107, FAULTS_MOST); /* the same device, another function */
+    look();
+    assert_int_equal(letters[1], 1);
+    assert_int_equal(count_of(&devices[0].faults), FAULTS_MOST);
+    blocked(0x0108, 1); /* another device of a root bus */
+    look();
+    assert_int_equal(atomic_load(&faults.unowned), 1);
+    planned[1].bridge = pci_address(0, 0, 4, 0);
+    blocked(0x0208, 1); /* behind a bridge all ids of the bus are near */
+    look();
+    assert_int_equal(count_of(&devices[1].faults), 1);
+    guests[0].passthrough.devices = &devices[1];
+    guests[0].passthrough.count = guests[1].passthrough.count = 1;
+    planned[1].function.address = pci_address(0, 1, 0, 1);
+    blocked(0x0107, 1); /* two owners: nobody is blamed */
+    look();
+    assert_int_equal(atomic_load(&faults.unowned), 2);
+    assert_int_equal(count_of(&devices[0].faults), FAULTS_MOST);
+}
+
+/* Each number that it invents costs its owner one step, and others nothing. */
+static void test_many_foreign_numbers(void **state)
+{
+    (void)state;
+    configs[1].on_fault = ON_FAULT_IGNORE;
+    planned[0].function.address = pci_address(0, 1, 0, 0);
+    blocked(OWNED, FAULTS_TOLD);
+    looks_until_quiet();
+    for (uint16_t id = 0x0101; id < 0x0108; id++) {
+        blocked(id, UINT32_MAX);
+        assert_in_range(looks_until_quiet(), 1, 2);
+        assert_int_equal(silenced[silences - 1].id, id);
+    }
+}
+
+/* What units tell although it was silenced: in the end nobody is woken for it. */
+static void test_what_cannot_be_silenced(void **state)
+{
+    (void)state;
+    obeys = false;
+    configs[1].on_fault = ON_FAULT_IGNORE;
+    blocked(OWNED, UINT32_MAX);
+    assert_in_range(looks_until_quiet(), 1, FAULTS_TOLD / POLL_MOST + OLD_LOOKS_MOST + 2);
+    assert_false(units.listening);
+    uint32_t taken = units.taken;
+    faults_poll(&spare);
+    assert_int_equal(units.taken, taken);
+    clock_us += FAULTS_LAZY_US; /* something else has woken it */
+    faults_poll(&spare);
+    assert_int_equal(units.taken, taken + POLL_MOST);
+    assert_int_equal(alarm_at, ALARM_NEVER);
+    units.left = 0;
+    clock_us += FAULTS_LAZY_US;
+    faults_poll(&spare);
+    assert_false(units.listening);
+    clock_us += MUTE_US;
+    faults_poll(&spare);
+    assert_true(units.listening);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +397,12 @@ int main(void)
         cmocka_unit_test_setup(test_letter_comes_again, setup),
         cmocka_unit_test_setup(test_stop, setup),
         cmocka_unit_test_setup(test_look_is_bounded, setup),
+        cmocka_unit_test_setup(test_ignored_device_falls_silent, setup),
+        cmocka_unit_test_setup(test_device_of_stopped_guest, setup),
+        cmocka_unit_test_setup(test_nobodys_source_falls_silent, setup),
+        cmocka_unit_test_setup(test_foreign_numbers, setup),
+        cmocka_unit_test_setup(test_many_foreign_numbers, setup),
+        cmocka_unit_test_setup(test_what_cannot_be_silenced, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

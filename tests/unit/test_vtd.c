@@ -164,6 +164,23 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
     return true;
 }
 
+/* FPD is heeded whatever P says; root entries have none. */
+static bool silent(struct iommu_source source, const struct iommu_client *client, uint32_t irqs)
+{
+    const struct vtd_pair *root = host_at(roots_of(source.segment)->contexts.raw);
+    const struct vtd_pair *table = host_at(roots_of(source.segment)->irtes.raw);
+    uint64_t entry = root[source.id >> 8].low, all = UINT64_MAX;
+
+    if ((entry & 1) == 0) {
+        return false;
+    }
+    const struct vtd_pair *context = host_at(entry & ~UINT64_C(0xfff));
+    for (uint32_t n = 0; n < irqs; n++) {
+        all &= table[client->first_irq + n].low;
+    }
+    return (context[source.id & 0xff].low & all & 2) != 0;
+}
+
 #include "tests/unit/iommu_owner.h"
 
 static void test_tables_of_units(void **state)
@@ -176,6 +193,26 @@ static void test_tables_of_units(void **state)
     assert_int_not_equal(roots[0].irtes.raw, roots[2].irtes.raw);
     assert_true(roots[0].x2apic);
     assert_string_equal(iommu_name(), "VT-d, 3 units, 48-bit, 1G pages");
+}
+
+/* A bus that nobody has a client on has no context table: all of it falls silent, and blocked. */
+static void test_silence_of_a_bus(void **state)
+{
+    const struct iommu_source stranger = {0, 0x3308};
+
+    (void)state;
+    fresh();
+    prepared(disk, 1);
+    assert_true(iommu_silence(stranger));
+    assert_true(iommu_silence((struct iommu_source){0, 0x3310}));
+    for (uint32_t id = 0x3300; id < 0x3400; id++) {
+        const struct iommu_source one = {0, (uint16_t)id}, far_away = {7, (uint16_t)id};
+        assert_true(silent(one, NULL, 0));
+        assert_int_equal(walk(one, 0), NOWHERE);
+        assert_false(silent(far_away, NULL, 0));
+    }
+    assert_false(silent((struct iommu_source){0, 0x3400}, NULL, 0));
+    assert_false(silent(disk, NULL, 0));
 }
 
 static void test_lines(void **state)
@@ -334,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OWNER_TESTS,
         cmocka_unit_test(test_tables_of_units),
+        cmocka_unit_test(test_silence_of_a_bus),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_entries_run_out),
         cmocka_unit_test(test_three_levels),
