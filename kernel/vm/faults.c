@@ -5,6 +5,7 @@
 #include "arch/x86/cpu/tsc.h"
 #include "drivers/iommu.h"
 #include "kernel/alarm.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/pci/describe.h"
 #include "kernel/vm/processors.h"
@@ -12,6 +13,7 @@
 #define FAULTS_PAUSE_US UINT64_C(20000)   /* from one look that found some to the next */
 #define FAULTS_LAZY_US  UINT64_C(1000000) /* the same where units have to be polled */
 #define POLL_MOST       32                /* that are taken out at a time */
+#define SETTLE_MOST     1024              /* that are taken out when a guest has stopped */
 #define UNOWNED_MOST    64                /* of sources that nobody owns: then they are silenced */
 #define OLD_LOOKS_MOST  64                /* looks that found nothing but what should be silent */
 #define MUTE_US         UINT64_C(60000000)
@@ -20,8 +22,10 @@
 
 typedef unsigned long long ull;
 
-/* The attendant's alone but for the counters, which others may read. */
+/* Under the lock, which the attendant holds for a look, and others for one fault; but for the
+ * counters. */
 static struct {
+    struct lock lock;
     const struct cpu *attendant; /* NULL: no IOMMU */
     bool alerts;                 /* units send NMIs; else they are polled by the alarm */
     bool deaf;                   /* those NMIs are off until the next look */
@@ -295,6 +299,7 @@ void faults_poll(const struct cpu *cpu)
     enum look look = LOOK_NOTHING;
     if (cpu != faults.attendant || cpu_rdtsc() < faults.next)
         return;
+    lock_take(&faults.lock);
     faults.silenced = false;
     for (uint32_t taken = 0; taken < POLL_MOST && iommu_poll(&fault); taken++)
         if (fault_seen(&fault))
@@ -302,6 +307,20 @@ void faults_poll(const struct cpu *cpu)
         else if (look == LOOK_NOTHING)
             look = LOOK_OLD;
     schedule(look);
+    lock_release(&faults.lock);
+}
+
+void faults_settle(void)
+{
+    struct iommu_fault fault;
+    bool found = faults.attendant != NULL;
+    for (uint32_t taken = 0; taken < SETTLE_MOST && found; taken++) {
+        lock_take(&faults.lock);
+        found = iommu_poll(&fault);
+        if (found)
+            fault_seen(&fault);
+        lock_release(&faults.lock);
+    }
 }
 
 /* ---- statistics ---- */

@@ -49,6 +49,10 @@ void faults_poll(const struct cpu *cpu);
  * lock held. True: the guest stops. */
 bool faults_answer(struct vcpu *vcpu);
 
+/* A guest's devices have been detached: whatever they did before is counted, so that nothing of it
+ * counts for the guest's next life. On the processor of its vCPU 0. */
+void faults_settle(void);
+
 /*
  * Log a line for each device of the guest: `stats guest=web device=00:03.0 faults=N reads=N
  * writes=N interrupts=N last=0xADDRESS state=on|off|removed`, as counted since the guest's start.

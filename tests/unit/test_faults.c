@@ -365,6 +365,22 @@ static void test_many_foreign_numbers(void **state)
     }
 }
 
+/* What a unit kept of a life that is over counts for that one. */
+static void test_settle(void **state)
+{
+    (void)state;
+    blocked(OWNED, FAULTS_MOST + 3);
+    faults_settle();
+    assert_int_equal(units.left, 0);
+    assert_int_equal(count_of(&devices[0].faults), FAULTS_MOST + 3);
+    configs[1].on_fault = ON_FAULT_IGNORE;
+    obeys = false;
+    units.taken = 0;
+    blocked(OWNED, UINT32_MAX); /* of others, it would be */
+    faults_settle();
+    assert_int_equal(units.taken, SETTLE_MOST);
+}
+
 /* What units tell although it was silenced: in the end nobody is woken for it. */
 static void test_what_cannot_be_silenced(void **state)
 {
@@ -402,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup(test_nobodys_source_falls_silent, setup),
         cmocka_unit_test_setup(test_foreign_numbers, setup),
         cmocka_unit_test_setup(test_many_foreign_numbers, setup),
+        cmocka_unit_test_setup(test_settle, setup),
         cmocka_unit_test_setup(test_what_cannot_be_silenced, setup),
     };
 
