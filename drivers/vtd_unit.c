@@ -127,11 +127,26 @@ static bool invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uint3
     return false;
 }
 
+static void errors_clear(const struct vtd_unit *unit)
+{
+    write32(unit, VTD_FSTS_REG, VTD_FSTS_ERRORS);
+}
+
+/* "Fault-Event Interrupt": while any field of FSTS is set, a fault is no new reason to send it. A
+ * queue that stays on would set IQE again. */
+static void give_up(struct vtd_unit *unit)
+{
+    command(unit, VTD_GCMD_QIE, false);
+    errors_clear(unit);
+    unit->dead = true;
+}
+
 bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uint32_t count)
 {
     if (unit->dead)
         return false;
-    unit->dead = !invalidate(unit, what, count);
+    if (!invalidate(unit, what, count))
+        give_up(unit);
     return !unit->dead;
 }
 
@@ -261,6 +276,8 @@ bool vtd_unit_block(struct vtd_unit *unit, hpa_t roots)
 /* Overflow is told after the records, for which it has made room. */
 static bool poll_status(struct vtd_unit *unit, uint32_t status, struct iommu_fault *fault)
 {
+    if (unit->dead && (status & VTD_FSTS_ERRORS)) /* one came late */
+        errors_clear(unit);
     if (unit->dead && !unit->told) {
         unit->told = true;
         *fault = (struct iommu_fault){.kind = IOMMU_FAULT_UNIT, .source = {unit->segment, 0}};

@@ -45,7 +45,7 @@ bool vtd_unit_block(struct vtd_unit *unit, hpa_t roots);
 
 /*
  * Let it do these invalidations, at most VTD_MAX_INVALIDATIONS, after everything that was written
- * to memory before, and wait until they are done. False: the unit is dead.
+ * to memory before, and wait until they are done. False: the unit is dead. It still tells faults.
  */
 #define VTD_MAX_INVALIDATIONS 4
 bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uint32_t count);

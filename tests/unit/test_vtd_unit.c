@@ -445,6 +445,37 @@ static void test_unit_that_dies(void **state)
     assert_false(vtd_unit_poll(placed, &fault));
 }
 
+/* After an error of the queue a unit tells its faults as before: nothing in FSTS keeps it from
+ * that, not even an error that comes late. */
+static void test_dead_unit_tells(void **state)
+{
+    const struct vtd_pair what[] = {vtd_invalidate_irte(3)};
+
+    for (int stuck = 0; stuck < 2; stuck++) {
+        setup(state);
+        struct vtd_unit *placed = map();
+        struct iommu_fault fault;
+        assert_true(vtd_unit_start(placed, &roots));
+        unit.queue_error = true;
+        unit.stuck = stuck ? VTD_GCMD_QIE : 0;
+        uint64_t before = now;
+        assert_false(vtd_unit_invalidate(placed, what, 1));
+        assert_true(now - before < 2 * IOMMU_PATIENCE_US);
+        assert_int_equal(unit.status & VTD_GCMD_QIE, unit.stuck);
+        assert_int_equal(fault_status(), 0);
+        assert_true(vtd_unit_poll(placed, &fault));
+        assert_int_equal(fault.kind, IOMMU_FAULT_UNIT);
+        unit.faults = (uint32_t)VTD_FSTS_ITE;
+        before = now;
+        assert_false(vtd_unit_poll(placed, &fault));
+        assert_int_equal(now, before);
+        assert_int_equal(fault_status(), 0);
+        unit.records[0] = (struct vtd_pair){0x1000, VTD_FRCD_F | UINT64_C(2) << 32 | 9};
+        assert_true(vtd_unit_poll(placed, &fault));
+        assert_int_equal(fault.source.id, 9);
+    }
+}
+
 static void test_faults(void **state)
 {
     struct vtd_unit *placed = map();
@@ -524,6 +555,7 @@ int main(void)
         cmocka_unit_test_setup(test_block_that_does_not_come, setup),
         cmocka_unit_test_setup(test_queue_wraps, setup),
         cmocka_unit_test_setup(test_unit_that_dies, setup),
+        cmocka_unit_test_setup(test_dead_unit_tells, setup),
         cmocka_unit_test_setup(test_faults, setup),
         cmocka_unit_test_setup(test_fault_events, setup),
         cmocka_unit_test_setup(test_registers_beyond_the_end, setup),
