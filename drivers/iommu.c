@@ -233,9 +233,12 @@ bool iommu_poll(struct iommu_fault *fault)
     return false;
 }
 
-bool iommu_alert(uint32_t apic_id)
+bool iommu_alert(uint32_t apic_id, const volatile uint64_t *nmis)
 {
-    return ops && ops->alert && ops->alert(apic_id);
+    lock_take(&lock);
+    bool done = ops && ops->alert && ops->alert(apic_id, nmis);
+    lock_release(&lock);
+    return done;
 }
 
 void iommu_listen(bool on)

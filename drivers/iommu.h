@@ -144,10 +144,11 @@ bool iommu_poll(struct iommu_fault *fault);
 
 /*
  * When a unit has recorded something, it is to send an NMI to this processor, once iommu_listen()
- * has allowed it. Bootstrap processor before memory_seal(). False: the units do not do that, and
- * who wants to know has to poll.
+ * has allowed it. Each has to show now that it can: `nmis` counts the NMIs of that processor, which
+ * gets no others meanwhile. Bootstrap processor before memory_seal(). False: a unit cannot, and who
+ * wants to know has to poll.
  */
-bool iommu_alert(uint32_t apic_id);
+bool iommu_alert(uint32_t apic_id, const volatile uint64_t *nmis);
 
 /* Send it or not. What is recorded while not is told by an NMI as soon as it is allowed again. Only
  * after iommu_alert() was true. */

@@ -3,6 +3,8 @@
 #ifndef BULKHEAD_DRIVERS_IOMMU_OPS_H
 #define BULKHEAD_DRIVERS_IOMMU_OPS_H
 
+#include "arch/cpu.h"
+#include "arch/x86/cpu/tsc.h"
 #include "drivers/iommu.h"
 #include "kernel/mm/pagetable.h"
 
@@ -34,7 +36,7 @@ struct iommu_ops {
     uint32_t (*units)(void);
     bool (*poll)(uint32_t unit, struct iommu_fault *fault);
     /* These two may be NULL: then the units have to be polled. */
-    bool (*alert)(uint32_t apic_id);
+    bool (*alert)(uint32_t apic_id, const volatile uint64_t *nmis);
     void (*listen)(bool on);
     const char *(*name)(void);
 };
@@ -46,6 +48,18 @@ bool iommu_is_of(const struct iommu_client *client, struct iommu_source source);
 
 /* How long a unit may take for anything, in microseconds. None is known to take a hundredth. */
 #define IOMMU_PATIENCE_US 100000
+
+/* How long an NMI may take. */
+#define IOMMU_NMI_US 10000
+
+/* Did the number of a processor's NMIs change, at last? */
+static inline bool iommu_nmi_came(const volatile uint64_t *nmis, uint64_t before)
+{
+    uint64_t end = cpu_rdtsc() + tsc_from_us(IOMMU_NMI_US);
+    while (*nmis == before && cpu_rdtsc() < end)
+        cpu_pause();
+    return *nmis != before;
+}
 
 /* A domain's tables: in what form, and then where they lie, one page behind the other. */
 struct iommu_tables {

@@ -320,12 +320,17 @@ static bool vtd_poll(uint32_t unit, struct iommu_fault *fault)
     return vtd_unit_poll(&vtd.units[unit], fault);
 }
 
-static bool vtd_alert(uint32_t apic_id)
+/* What units send for themselves is documented as fixed or lowest priority: one may not send NMIs.
+ */
+static bool vtd_alert(uint32_t apic_id, const volatile uint64_t *nmis)
 {
     const struct iommu_message message = vtd_fault_message(apic_id);
-    for (uint32_t i = 0; i < vtd.unit_count; i++)
+    bool able = true;
+    for (uint32_t i = 0; i < vtd.unit_count && able; i++) {
         vtd_unit_alert(&vtd.units[i], &message);
-    return true;
+        able = vtd_unit_try(&vtd.units[i], &message, nmis);
+    }
+    return able;
 }
 
 static void vtd_listen(bool on)

@@ -307,12 +307,33 @@ bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
     return poll_status(unit, status, fault);
 }
 
+/* The four registers of an event, from its control register on; it stays masked. */
+static void event_set(const struct vtd_unit *unit, uint32_t control,
+                      const struct iommu_message *message)
+{
+    write32(unit, control, VTD_FECTL_IM);
+    write32(unit, control + VTD_EVENT_DATA, message->data);
+    write32(unit, control + VTD_EVENT_ADDR, message->address & UINT32_MAX);
+    write32(unit, control + VTD_EVENT_UADDR, message->address >> 32);
+}
+
 void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *message)
 {
-    vtd_unit_listen(unit, false);
-    write32(unit, VTD_FEDATA_REG, message->data);
-    write32(unit, VTD_FEADDR_REG, message->address & UINT32_MAX);
-    write32(unit, VTD_FEUADDR_REG, message->address >> 32);
+    event_set(unit, VTD_FECTL_REG, message);
+}
+
+bool vtd_unit_try(struct vtd_unit *unit, const struct iommu_message *message,
+                  const volatile uint64_t *nmis)
+{
+    const struct vtd_pair what[] = {vtd_invalidate_event()};
+    uint64_t before = *nmis;
+    event_set(unit, VTD_IECTL_REG, message);
+    write32(unit, VTD_ICS_REG, VTD_ICS_IWC);
+    write32(unit, VTD_IECTL_REG, 0);
+    bool came = vtd_unit_invalidate(unit, what, 1) && iommu_nmi_came(nmis, before);
+    write32(unit, VTD_IECTL_REG, VTD_FECTL_IM);
+    write32(unit, VTD_ICS_REG, VTD_ICS_IWC);
+    return came;
 }
 
 /* The unit notes in FECTL.IP what it would have sent, and makes up for it. */

@@ -57,6 +57,13 @@ bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault);
 /* Whatever it records sends this message; masked until vtd_unit_listen(). */
 void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *message);
 
+/*
+ * Does the message arrive? The unit sends it once as its invalidation event; `nmis` is where the
+ * processor to which it goes counts its NMIs. False: nothing came within IOMMU_NMI_US.
+ */
+bool vtd_unit_try(struct vtd_unit *unit, const struct iommu_message *message,
+                  const volatile uint64_t *nmis);
+
 /* Send it, at once if something was recorded meanwhile; or not. */
 void vtd_unit_listen(const struct vtd_unit *unit, bool on);
 

@@ -46,6 +46,7 @@ enum { DLM_FIXED = 0, DLM_NMI = 4 };
 #define INV_DRAIN      BITS(7, 6) /* of the TLB: writes and reads */
 #define INV_IRTE_INDEX BIT(4)     /* of interrupt entries: those from IIDX on, 2^IM of them */
 #define INV_IIDX       BITS(47, 32)
+#define WAIT_IF        BIT(4)
 #define WAIT_SW        BIT(5)
 #define WAIT_FN        BIT(6)
 #define WAIT_DATA      BITS(63, 32)
@@ -218,6 +219,14 @@ struct vtd_pair vtd_invalidate_wait(hpa_t at, uint32_t data)
 
     pair.low |= WAIT_SW | WAIT_FN | field_put(WAIT_DATA, data);
     pair.high = at.raw;
+    return pair;
+}
+
+struct vtd_pair vtd_invalidate_event(void)
+{
+    struct vtd_pair pair = descriptor(INV_WAIT, 0);
+
+    pair.low |= WAIT_IF;
     return pair;
 }
 

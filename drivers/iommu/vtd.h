@@ -77,6 +77,9 @@ struct vtd_pair vtd_invalidate_irte(uint16_t index);
 /* Store `data` at `at`, a multiple of 4, when all before is done. */
 struct vtd_pair vtd_invalidate_wait(hpa_t at, uint32_t data);
 
+/* Send the message of the invalidation event when all before is done. */
+struct vtd_pair vtd_invalidate_event(void);
+
 /*
  * "Fault-Event Interrupt": what a unit writes to send an NMI to that processor; not remapped. The
  * upper half of the address is for FEUADDR.

@@ -286,7 +286,9 @@ void faults_attend(const struct cpu *cpu)
     if (!iommu_on())
         return;
     faults.attendant = cpu;
-    faults.alerts = iommu_alert(cpu->apic_id);
+    faults.alerts = iommu_alert(cpu->apic_id, &cpu->nmis);
+    if (!faults.alerts)
+        log_line("IOMMU: no NMI tells of faults here: it is polled");
     for (uint32_t i = 0; i < guest_count(); i++)
         faults.owned |= guest_at(i)->passthrough.count > 0;
     faults.deaf = faults.alerts;

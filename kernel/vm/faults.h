@@ -38,7 +38,7 @@
 #define FAULTS_TOLD 256
 
 /* This processor looks after them. Once, after guests_create() and alarm_init(), before
- * memory_seal(). */
+ * memory_seal() and before anything else sends NMIs to it. */
 void faults_attend(const struct cpu *cpu);
 
 /* After an NMI, and after alarm_poll(): what was blocked, when `cpu` is the attendant. With no lock

@@ -69,9 +69,10 @@ bool iommu_poll(struct iommu_fault *fault)
     return true;
 }
 
-bool iommu_alert(uint32_t apic_id)
+bool iommu_alert(uint32_t apic_id, const volatile uint64_t *nmis)
 {
-    (void)apic_id;
+    assert_int_equal(apic_id, spare.apic_id);
+    assert_ptr_equal(nmis, &spare.nmis);
     return units.alerts;
 }
 

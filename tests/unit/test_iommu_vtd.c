@@ -140,6 +140,7 @@ static void test_descriptors(void **state)
     assert_pair(vtd_invalidate_irtes(), 0x4, 0);
     assert_pair(vtd_invalidate_irte(0x1234), 0x0000123400000014, 0);
     assert_pair(vtd_invalidate_wait(hpa(0x2004), 0x89abcdef), 0x89abcdef00000065, 0x2004);
+    assert_pair(vtd_invalidate_event(), 0x15, 0);
 }
 
 static void test_faults(void **state)

@@ -72,6 +72,18 @@ void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *mes
     alerts[number_of(unit)] = *message;
 }
 
+static int no_nmi; /* the unit that sends none */
+static uint32_t tried;
+
+bool vtd_unit_try(struct vtd_unit *unit, const struct iommu_message *message,
+                  const volatile uint64_t *nmis)
+{
+    assert_non_null(nmis);
+    assert_int_equal(alerts[number_of(unit)].address, message->address);
+    tried++;
+    return no_nmi != number_of(unit);
+}
+
 void vtd_unit_listen(const struct vtd_unit *unit, bool on)
 {
     listening[number_of(unit)] = on;
@@ -336,9 +348,16 @@ static void test_blocks_at_least(void **state)
 
 static void test_all_units_alert(void **state)
 {
+    const uint64_t nmis = 0;
+
     (void)state;
     fresh();
-    assert_true(iommu_alert(0x45));
+    no_nmi = 2;
+    assert_false(iommu_alert(0x45, &nmis));
+    no_nmi = -1;
+    tried = 0;
+    assert_true(iommu_alert(0x45, &nmis));
+    assert_int_equal(tried, 3);
     iommu_listen(true);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(alerts[i].address, 0xfee45000);

@@ -28,6 +28,8 @@ static struct {
     uint64_t roots_used, irta_used; /* since SRTP and SIRTP */
     uint32_t faults, pmen, fectl;
     uint32_t fedata, feaddr, feuaddr;
+    uint32_t iectl, ics, iedata, ieaddr, ieuaddr;
+    bool fixed_only; /* an NMI is not what it can send */
     struct vtd_pair records[RECORDS];
     bool contexts_stale, tlb_stale, irtes_stale;
     uint64_t ecap, ccmd, iotlb;
@@ -36,6 +38,8 @@ static struct {
     bool ever_off; /* translation was off after it was on */
     uint32_t waits, reads;
 } unit;
+
+static uint64_t nmis; /* that arrived */
 
 static const struct vtd_roots roots = {.contexts = {HOST_BASE + 0x8000},
                                        .irtes = {HOST_BASE + 0x9000},
@@ -94,6 +98,18 @@ static void global_command(uint64_t value)
     latch(changed, (value & changed) != 0);
 }
 
+/* "Invalidation Completion Status": an event that is still there is no new one. */
+static void completion_event(void)
+{
+    bool sent = (unit.ics & 1) == 0 && unit.iectl == 0;
+
+    unit.ics |= 1;
+    if (sent && unit.iedata == 0x400 && unit.ieaddr == 0xfee45000 && unit.ieuaddr == 0x12300 &&
+        !unit.fixed_only) {
+        nmis++;
+    }
+}
+
 static void descriptor_run(const struct vtd_pair *what)
 {
     switch (what->low & 0xf) {
@@ -108,6 +124,11 @@ static void descriptor_run(const struct vtd_pair *what)
         unit.irtes_stale = false;
         break;
     case 5:
+        if ((what->low & 0x10) != 0) {
+            assert_int_equal(what->low & 0x20, 0);
+            completion_event();
+            break;
+        }
         *(uint32_t *)host_at(what->high) = (uint32_t)(what->low >> 32);
         unit.waits++;
         break;
@@ -199,8 +220,27 @@ static uint64_t unit_read(uint32_t reg, int size)
     }
 }
 
+/* FECTL and IECTL, and their messages' registers. Nothing goes to a half of an address. */
+static bool event_write(uint32_t reg, uint32_t value)
+{
+    uint32_t *const fault[] = {&unit.fectl, &unit.fedata, &unit.feaddr, &unit.feuaddr};
+    uint32_t *const wait[] = {&unit.iectl, &unit.iedata, &unit.ieaddr, &unit.ieuaddr};
+    uint32_t base = reg < VTD_IECTL_REG ? VTD_FECTL_REG : VTD_IECTL_REG;
+    uint32_t *const *event = base == VTD_FECTL_REG ? fault : wait;
+
+    if (reg < base || reg >= base + 16) {
+        return false;
+    }
+    assert_true(reg == base || *event[0] == VTD_FECTL_IM);
+    *event[(reg - base) / 4] = value;
+    return true;
+}
+
 static void unit_write(uint32_t reg, uint64_t value, int size)
 {
+    if (event_write(reg, (uint32_t)value)) {
+        return;
+    }
     if (reg >= FRO) {
         struct vtd_pair *record = &unit.records[(reg - FRO) / 16];
         assert_int_equal(reg % 16, 12);
@@ -229,20 +269,8 @@ static void unit_write(uint32_t reg, uint64_t value, int size)
     case VTD_FSTS_REG:
         unit.faults &= ~(uint32_t)value;
         break;
-    case VTD_FECTL_REG:
-        unit.fectl = (uint32_t)value;
-        break;
-    case VTD_FEDATA_REG:
-        assert_int_equal(unit.fectl, VTD_FECTL_IM); /* nothing goes to a half of an address */
-        unit.fedata = (uint32_t)value;
-        break;
-    case VTD_FEADDR_REG:
-        assert_int_equal(unit.fectl, VTD_FECTL_IM);
-        unit.feaddr = (uint32_t)value;
-        break;
-    case VTD_FEUADDR_REG:
-        assert_int_equal(unit.fectl, VTD_FECTL_IM);
-        unit.feuaddr = (uint32_t)value;
+    case VTD_ICS_REG:
+        unit.ics &= ~(uint32_t)value;
         break;
     case VTD_PMEN_REG:
         assert_int_not_equal(unit.status & VTD_GCMD_TE, 0); /* no gap */
@@ -445,37 +473,6 @@ static void test_unit_that_dies(void **state)
     assert_false(vtd_unit_poll(placed, &fault));
 }
 
-/* After an error of the queue a unit tells its faults as before: nothing in FSTS keeps it from
- * that, not even an error that comes late. */
-static void test_dead_unit_tells(void **state)
-{
-    const struct vtd_pair what[] = {vtd_invalidate_irte(3)};
-
-    for (int stuck = 0; stuck < 2; stuck++) {
-        setup(state);
-        struct vtd_unit *placed = map();
-        struct iommu_fault fault;
-        assert_true(vtd_unit_start(placed, &roots));
-        unit.queue_error = true;
-        unit.stuck = stuck ? VTD_GCMD_QIE : 0;
-        uint64_t before = now;
-        assert_false(vtd_unit_invalidate(placed, what, 1));
-        assert_true(now - before < 2 * IOMMU_PATIENCE_US);
-        assert_int_equal(unit.status & VTD_GCMD_QIE, unit.stuck);
-        assert_int_equal(fault_status(), 0);
-        assert_true(vtd_unit_poll(placed, &fault));
-        assert_int_equal(fault.kind, IOMMU_FAULT_UNIT);
-        unit.faults = (uint32_t)VTD_FSTS_ITE;
-        before = now;
-        assert_false(vtd_unit_poll(placed, &fault));
-        assert_int_equal(now, before);
-        assert_int_equal(fault_status(), 0);
-        unit.records[0] = (struct vtd_pair){0x1000, VTD_FRCD_F | UINT64_C(2) << 32 | 9};
-        assert_true(vtd_unit_poll(placed, &fault));
-        assert_int_equal(fault.source.id, 9);
-    }
-}
-
 static void test_faults(void **state)
 {
     struct vtd_unit *placed = map();
@@ -509,24 +506,6 @@ static void test_faults(void **state)
     assert_int_equal(fault.source.id, 9);
 }
 
-static void test_fault_events(void **state)
-{
-    const struct iommu_message message = {.address = UINT64_C(0x12300fee45000), .data = 0x400};
-    struct vtd_unit *placed = map();
-
-    (void)state;
-    assert_true(vtd_unit_start(placed, &roots));
-    vtd_unit_alert(placed, &message);
-    assert_int_equal(unit.fectl, VTD_FECTL_IM);
-    assert_int_equal(unit.fedata, 0x400);
-    assert_int_equal(unit.feaddr, 0xfee45000);
-    assert_int_equal(unit.feuaddr, 0x12300);
-    vtd_unit_listen(placed, true);
-    assert_int_equal(unit.fectl, 0);
-    vtd_unit_listen(placed, false);
-    assert_int_equal(unit.fectl, VTD_FECTL_IM);
-}
-
 static void test_registers_beyond_the_end(void **state)
 {
     const struct dmar_unit from = {.base = 0xfed90000, .size = FRO};
@@ -543,6 +522,8 @@ static void test_registers_beyond_the_end(void **state)
     assert_true(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
 }
 
+#include "tests/unit/vtd_events.h"
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,9 +536,8 @@ int main(void)
         cmocka_unit_test_setup(test_block_that_does_not_come, setup),
         cmocka_unit_test_setup(test_queue_wraps, setup),
         cmocka_unit_test_setup(test_unit_that_dies, setup),
-        cmocka_unit_test_setup(test_dead_unit_tells, setup),
         cmocka_unit_test_setup(test_faults, setup),
-        cmocka_unit_test_setup(test_fault_events, setup),
+        EVENT_TESTS,
         cmocka_unit_test_setup(test_registers_beyond_the_end, setup),
     };
 
