@@ -4,8 +4,12 @@
 #include "arch/x86/cpu/memory.h"
 #include "drivers/amdvi_unit.h"
 #include "drivers/iommu_ops.h"
+#include "drivers/pci.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/fmt.h"
+
+#define CLASS_IOMMU       0x0806
+#define CAPABILITY_SECURE 0x0f /* "Secure Device": the IOMMU's */
 
 #define TABLE_ALIGN 128 /* of interrupt remapping tables */
 
@@ -276,6 +280,34 @@ static bool amdvi_poll(uint32_t unit, struct iommu_fault *fault)
     return amdvi_unit_poll(&amdvi.units[unit], fault);
 }
 
+/* The unit as a PCI function: its event log's interrupt is its MSI. */
+static bool msi_set(const struct amdvi_unit *unit, const struct iommu_message *message)
+{
+    uint16_t id = unit->device_id;
+    pci_address_t at = pci_address(unit->segment, id >> 8, id >> 3 & 31, id & 7);
+    return pci_keep(at) && pci_read32(pci_machine(), at, PCI_REVISION) >> 16 == CLASS_IOMMU &&
+           pci_read8(pci_machine(), at, unit->capability & BITS(7, 2)) == CAPABILITY_SECURE &&
+           pci_msi_send(pci_machine(), at, message->address, (uint16_t)message->data);
+}
+
+/* An MSI has 8 bits of an APIC id; and a unit that does not send NMIs is not relied on. */
+static bool amdvi_alert(uint32_t apic_id, const volatile uint64_t *nmis)
+{
+    const struct iommu_message message = iommu_nmi_message(apic_id);
+    bool able = apic_id <= RTE_DESTINATION_MAX;
+    for (uint32_t i = 0; i < amdvi.unit_count && able; i++)
+        able = msi_set(&amdvi.units[i], &message) && amdvi_unit_try(&amdvi.units[i], nmis);
+    return able;
+}
+
+static bool amdvi_listen(bool on)
+{
+    bool already = false;
+    for (uint32_t i = 0; i < amdvi.unit_count; i++)
+        already |= amdvi_unit_listen(&amdvi.units[i], on);
+    return already;
+}
+
 static const char *amdvi_name(void)
 {
     return amdvi.name;
@@ -294,5 +326,7 @@ const struct iommu_ops amdvi_ops = {
     .line = amdvi_line,
     .units = amdvi_units,
     .poll = amdvi_poll,
+    .alert = amdvi_alert,
+    .listen = amdvi_listen,
     .name = amdvi_name,
 };

@@ -46,6 +46,8 @@ void amdvi_unit_map(struct amdvi_unit *unit, const struct ivrs_unit *from)
 {
     unit->registers = device_map(hpa(from->base), AMDVI_REGISTERS, MAP_UNCACHED);
     unit->segment = from->segment;
+    unit->device_id = from->device_id;
+    unit->capability = from->capability_offset;
     unit->control = amdvi_control(from->flags);
     unit->features = read64(unit, AMDVI_EXTENDED_FEATURE);
 }
@@ -180,4 +182,34 @@ bool amdvi_unit_poll(struct amdvi_unit *unit, struct iommu_fault *fault)
     unit->log_dead = !log_restart(unit);
     fault->kind = IOMMU_FAULT_LOST;
     return true;
+}
+
+bool amdvi_unit_try(struct amdvi_unit *unit, const volatile uint64_t *nmis)
+{
+    const struct amdvi_pair what[] = {amdvi_completion_interrupt()};
+    uint64_t before = *nmis;
+    write64(unit, AMDVI_STATUS, AMDVI_STATUS_COM_WAIT_INT);
+    write64(unit, AMDVI_CONTROL, unit->control | AMDVI_CONTROL_COM_WAIT_INT_EN);
+    bool came = amdvi_unit_execute(unit, what, 1) && iommu_nmi_came(nmis, before);
+    write64(unit, AMDVI_CONTROL, unit->control);
+    write64(unit, AMDVI_STATUS, AMDVI_STATUS_COM_WAIT_INT);
+    return came;
+}
+
+/*
+ * EventLogInt is set with EventIntEn alone, so what came before has to be looked for; and some
+ * units set it in the moment in which it is cleared, and would be silent from then on.
+ */
+bool amdvi_unit_listen(struct amdvi_unit *unit, bool on)
+{
+    const uint64_t pending = AMDVI_STATUS_EVENT_LOG_INT | AMDVI_STATUS_EVENT_OVERFLOW;
+    unit->control &= ~AMDVI_CONTROL_EVENT_INT_EN;
+    unit->control |= on ? AMDVI_CONTROL_EVENT_INT_EN : 0;
+    if (on)
+        write64(unit, AMDVI_STATUS, AMDVI_STATUS_EVENT_LOG_INT);
+    write64(unit, AMDVI_CONTROL, unit->control);
+    if (!on)
+        return false;
+    return (!unit->log_dead && (read64(unit, AMDVI_STATUS) & pending)) ||
+           read64(unit, AMDVI_EVENT_LOG_HEAD) != read64(unit, AMDVI_EVENT_LOG_TAIL);
 }

@@ -236,12 +236,12 @@ bool iommu_poll(struct iommu_fault *fault)
 bool iommu_alert(uint32_t apic_id, const volatile uint64_t *nmis)
 {
     lock_take(&lock);
-    bool done = ops && ops->alert && ops->alert(apic_id, nmis);
+    bool done = ops && ops->alert(apic_id, nmis);
     lock_release(&lock);
     return done;
 }
 
-void iommu_listen(bool on)
+bool iommu_listen(bool on)
 {
-    ops->listen(on);
+    return ops->listen(on);
 }

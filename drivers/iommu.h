@@ -150,8 +150,8 @@ bool iommu_poll(struct iommu_fault *fault);
  */
 bool iommu_alert(uint32_t apic_id, const volatile uint64_t *nmis);
 
-/* Send it or not. What is recorded while not is told by an NMI as soon as it is allowed again. Only
- * after iommu_alert() was true. */
-void iommu_listen(bool on);
+/* Send it or not. True: something was recorded meanwhile of which no NMI will tell, so that
+ * iommu_poll() is worth a call. Only after iommu_alert() was true. */
+bool iommu_listen(bool on);
 
 #endif

@@ -35,9 +35,8 @@ struct iommu_ops {
     bool line_has_vector; /* iommu_line_has_vector() */
     uint32_t (*units)(void);
     bool (*poll)(uint32_t unit, struct iommu_fault *fault);
-    /* These two may be NULL: then the units have to be polled. */
     bool (*alert)(uint32_t apic_id, const volatile uint64_t *nmis);
-    void (*listen)(bool on);
+    bool (*listen)(bool on);
     const char *(*name)(void);
 };
 

@@ -324,7 +324,7 @@ static bool vtd_poll(uint32_t unit, struct iommu_fault *fault)
  */
 static bool vtd_alert(uint32_t apic_id, const volatile uint64_t *nmis)
 {
-    const struct iommu_message message = vtd_fault_message(apic_id);
+    const struct iommu_message message = iommu_nmi_message(apic_id);
     bool able = true;
     for (uint32_t i = 0; i < vtd.unit_count && able; i++) {
         vtd_unit_alert(&vtd.units[i], &message);
@@ -333,10 +333,12 @@ static bool vtd_alert(uint32_t apic_id, const volatile uint64_t *nmis)
     return able;
 }
 
-static void vtd_listen(bool on)
+/* They make up for what they did not send. */
+static bool vtd_listen(bool on)
 {
     for (uint32_t i = 0; i < vtd.unit_count; i++)
         vtd_unit_listen(&vtd.units[i], on);
+    return false;
 }
 
 static const char *vtd_name(void)

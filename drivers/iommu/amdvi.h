@@ -74,6 +74,7 @@ struct iommu_message amdvi_message(uint16_t n);
 
 /* "Commands" */
 struct amdvi_pair amdvi_completion_wait(hpa_t at, uint64_t data);
+struct amdvi_pair amdvi_completion_interrupt(void);
 struct amdvi_pair amdvi_invalidate_dte(uint16_t device);
 struct amdvi_pair amdvi_invalidate_domain(uint16_t domain);
 struct amdvi_pair amdvi_invalidate_irqs(uint16_t device);

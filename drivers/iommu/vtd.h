@@ -80,12 +80,6 @@ struct vtd_pair vtd_invalidate_wait(hpa_t at, uint32_t data);
 /* Send the message of the invalidation event when all before is done. */
 struct vtd_pair vtd_invalidate_event(void);
 
-/*
- * "Fault-Event Interrupt": what a unit writes to send an NMI to that processor; not remapped. The
- * upper half of the address is for FEUADDR.
- */
-struct iommu_message vtd_fault_message(uint32_t apic_id);
-
 /* A fault record's two halves, whose F is set. */
 struct iommu_fault vtd_fault(struct vtd_pair record, uint16_t segment);
 

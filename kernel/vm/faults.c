@@ -30,6 +30,7 @@ static struct {
     bool alerts;                 /* units send NMIs; else they are polled by the alarm */
     bool deaf;                   /* those NMIs are off until the next look */
     bool owned;                  /* there are passed-through devices */
+    bool spare;                  /* the attendant runs no guest, who would be disturbed */
     uint64_t next;               /* TSC: not before */
     uint64_t lines_until;        /* TSC: end of the second that `lines` is about */
     uint32_t lines;
@@ -261,23 +262,27 @@ static bool is_mute(enum look look, uint64_t now)
     return faults.mute_until != 0;
 }
 
-/* When to look again. NMIs come back only after a look that found nothing. */
+/*
+ * When to look again. NMIs come back only after a look that found nothing. A second is 18 NMIs of
+ * the alarm's timer: where units have to be polled, a processor with a guest is not woken for that,
+ * but looks when it is up anyway.
+ */
 static void schedule(enum look look)
 {
     uint64_t now = cpu_rdtsc();
     bool mute = is_mute(look, now), lazy = mute || !faults.alerts;
     faults.next = 0;
     if (faults.alerts && !mute && look == LOOK_NOTHING) {
-        if (faults.deaf)
-            iommu_listen(true);
+        bool already = faults.deaf && iommu_listen(true);
         faults.deaf = false;
-        return;
+        if (!already)
+            return;
     }
     if (faults.alerts && !faults.deaf)
         iommu_listen(false);
     faults.deaf = faults.alerts;
     faults.next = now + tsc_from_us(lazy ? FAULTS_LAZY_US : FAULTS_PAUSE_US);
-    if (!mute && (faults.alerts || faults.owned))
+    if (faults.spare ? faults.alerts || faults.owned : faults.alerts && !mute)
         alarm_set(ALARM_FAULTS, faults.next);
 }
 
@@ -286,6 +291,7 @@ void faults_attend(const struct cpu *cpu)
     if (!iommu_on())
         return;
     faults.attendant = cpu;
+    faults.spare = cpu->vcpu == NULL;
     faults.alerts = iommu_alert(cpu->apic_id, &cpu->nmis);
     if (!faults.alerts)
         log_line("IOMMU: no NMI tells of faults here: it is polled");

@@ -108,9 +108,9 @@ static void test_irtes(void **state)
     assert_pair(vtd_irte(&irq, 0xff00, true), 0x0000000100000081, 0x4ff00);
 }
 
-static void test_fault_message(void **state)
+static void test_nmi_message(void **state)
 {
-    struct iommu_message message = vtd_fault_message(0x12345);
+    struct iommu_message message = iommu_nmi_message(0x12345);
 
     (void)state;
     assert_int_equal(message.address, UINT64_C(0x12300) << 32 | 0xfee45000);
@@ -197,7 +197,7 @@ int main(void)
         cmocka_unit_test(test_dma_entries),
         cmocka_unit_test(test_irtes),
         cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_fault_message),
+        cmocka_unit_test(test_nmi_message),
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_names),
