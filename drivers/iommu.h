@@ -10,7 +10,7 @@
  *
  * A machine has several units, each with some of a segment's devices. What is allowed is written
  * into tables that all units of the segment share, so that nothing depends on knowing which unit
- * serves whom.
+ * serves whom. That one does is for the planner to see (survey_sources()).
  *
  * Bootstrap processor before memory_seal(): everything that takes a struct diag. Later, any
  * processor: the rest, under a lock and with bounded waits. Nothing here is trusted by a guest nor

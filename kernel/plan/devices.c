@@ -159,6 +159,24 @@ static bool check_bars(const struct candidate *at)
     return bars_check(at->work, at->index, &fault) || refuse(at, fault.why, fault.remedy);
 }
 
+/* Who sends past all IOMMUs reaches all memory; who sends under an unknown id reaches none. */
+static bool check_service(const struct candidate *at)
+{
+    switch ((enum hardware_service)at->work->hardware->services[at->index]) {
+    case SERVICE_KNOWN:
+        break;
+    case SERVICE_NONE:
+        return refuse(at, "by the DMAR or IVRS table no IOMMU serves it, or two do",
+                      "nothing would keep it from others' memory: use another slot or another "
+                      "device, or update the firmware");
+    case SERVICE_OTHER_ID:
+        return refuse(at, "by the IVRS table it sends under the id of another device",
+                      "it would reach no memory: use another slot or another device, or update "
+                      "the firmware");
+    }
+    return true;
+}
+
 /* ---- what a line selects ---- */
 
 /*
@@ -253,8 +271,8 @@ static bool take_line(struct plan_work *work, uint32_t guest, uint16_t line)
                                .index = index,
                                .function = &work->pci->functions[index]};
         pci_address_text(at.function->address, at.name);
-        if (!check_kind(&at) || !check_single(&at) || !check_users(&at) || !check_interrupts(&at) ||
-            !check_bars(&at) || !add(&at)) {
+        if (!check_kind(&at) || !check_single(&at) || !check_users(&at) || !check_service(&at) ||
+            !check_interrupts(&at) || !check_bars(&at) || !add(&at)) {
             return false;
         }
         index = selector->number != 0

@@ -226,6 +226,29 @@ static void test_tied(void **state)
             "another device");
 }
 
+static void test_no_unit_serves_it(void **state)
+{
+    (void)state;
+    start();
+    card(1);
+    card(2);
+    wish(0, "02:00.0");
+    fake_inventory();
+    machine.services[pci_find(&inventory, pci_address(0, 1, 0, 0))] = SERVICE_NONE;
+    good();
+    machine.services[pci_find(&inventory, pci_address(0, 2, 0, 0))] = SERVICE_NONE;
+    refused(0,
+            "guest web wants 02:00.0, but by the DMAR or IVRS table no IOMMU serves it, or two do",
+            "nothing would keep it from others' memory: use another slot or another device, or "
+            "update the firmware");
+    machine.services[pci_find(&inventory, pci_address(0, 2, 0, 0))] = SERVICE_OTHER_ID;
+    refused(0,
+            "guest web wants 02:00.0, but by the IVRS table it sends under the id of another "
+            "device",
+            "it would reach no memory: use another slot or another device, or update the "
+            "firmware");
+}
+
 static void test_source_of_an_ioapic(void **state)
 {
     static const char hint[] =
@@ -423,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_physical_and_virtual),
         cmocka_unit_test(test_used_by_the_hypervisor),
         cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_no_unit_serves_it),
         cmocka_unit_test(test_source_of_an_ioapic),
         cmocka_unit_test(test_full_tables),
         cmocka_unit_test(test_no_messages),
