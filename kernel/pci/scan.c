@@ -182,7 +182,7 @@ static struct pci_function *read_function(const struct pci_access *access,
  * Interpretation (ARI)". The numbers have to grow.
  */
 static void scan_ari(const struct pci_access *access, struct pci_inventory *inventory,
-                     const struct pci_function *first)
+                     struct pci_function *first)
 {
     pci_address_t bus = {first->address.raw & ~(uint32_t)0xff};
     uint16_t parent = first->parent;
@@ -194,6 +194,7 @@ static void scan_ari(const struct pci_access *access, struct pci_inventory *inve
             (uint32_t)field_get(PCI_ARI_NEXT_FUNCTION, pci_read16(access, at, caps + PCI_ARI_CAPS));
         if (next == 0)
             return;
+        first->flags |= PCI_MULTI; /* whatever its header says, and whether or not they answer */
         at.raw = bus.raw + next;
         struct pci_function *function =
             next > number ? read_function(access, inventory, at, parent) : NULL;

@@ -284,21 +284,25 @@ static void test_virtual_of_several(void **state)
     assert_false(together(found(1, 0, 0), found(1, 16, 2)));
 }
 
+/* The bit in the header of function 0 is not needed: ARI names the others. */
 static void test_ari_functions(void **state)
 {
     (void)state;
-    fake_reset();
-    struct fake *port = fake_port(0, 1, 1, 1, PCI_PORT_ROOT);
-    fake_put(port, PCI_CAP_FIRST + PCI_PCIE_CONTROL2, 2, PCI_PCIE_ARI_FORWARD);
-    fake_acs(port);
-    for (uint32_t i = 0; i < 2; i++) {
-        struct fake *f = fake_endpoint(1, 2 * i, 0);
-        uint32_t at = fake_ext(f, PCI_EXT_ARI, 8);
-        fake_put(f, at + PCI_ARI_CAPS, 2, i == 0 ? 16 << 8 : 0);
-        fake_multi(f);
+    for (uint32_t multi = 0; multi < 2; multi++) {
+        fake_reset();
+        struct fake *port = fake_port(0, 1, 1, 1, PCI_PORT_ROOT);
+        fake_put(port, PCI_CAP_FIRST + PCI_PCIE_CONTROL2, 2, PCI_PCIE_ARI_FORWARD);
+        fake_acs(port);
+        for (uint32_t i = 0; i < 2; i++) {
+            struct fake *f = fake_endpoint(1, 2 * i, 0);
+            uint32_t at = fake_ext(f, PCI_EXT_ARI, 8);
+            fake_put(f, at + PCI_ARI_CAPS, 2, i == 0 ? 16 << 8 : 0);
+            if (multi)
+                fake_multi(f);
+        }
+        make();
+        assert_true(together(found(1, 0, 0), found(1, 2, 0)));
     }
-    make();
-    assert_true(together(found(1, 0, 0), found(1, 2, 0)));
 }
 
 /* ---- resets ---- */
