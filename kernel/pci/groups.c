@@ -177,8 +177,7 @@ void pci_group(struct pci_inventory *inventory)
             join(inventory, function->group, functions[parent].group);
         }
         /* Virtual functions are one more each of a device that does not keep its own apart. */
-        if (function->physical != PCI_NONE && !(function->flags & PCI_ISOLATES) &&
-            functions[function->physical].flags & PCI_OPEN)
+        if (function->physical != PCI_NONE && functions[function->physical].flags & PCI_OPEN)
             join(inventory, function->group, functions[function->physical].group);
     }
 }

@@ -267,7 +267,8 @@ static void test_virtual(void **state)
     assert_false(together(found(1, 16, 1), found(1, 16, 0)));
 }
 
-/* Of a device with several functions that does not keep them apart. */
+/* Of a device with several functions that does not keep them apart: what another function of it
+ * sends may turn round inside and reach a virtual function, whatever this one redirects itself. */
 static void test_virtual_of_several(void **state)
 {
     (void)state;
@@ -281,7 +282,7 @@ static void test_virtual_of_several(void **state)
     make();
     assert_true(together(found(1, 0, 0), found(1, 0, 1)));
     assert_true(together(found(1, 0, 0), found(1, 16, 0)));
-    assert_false(together(found(1, 0, 0), found(1, 16, 2)));
+    assert_true(together(found(1, 0, 1), found(1, 16, 2)));
 }
 
 /* The bit in the header of function 0 is not needed: ARI names the others. */
