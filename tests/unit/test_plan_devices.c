@@ -127,6 +127,72 @@ static void test_missing(void **state)
             "the machine has 2 of that kind, and 4 PCI functions in all");
 }
 
+/* The second port claims the first one's bus; the third one, buses whose numbers are too low. */
+static void test_below_a_doubtful_bridge(void **state)
+{
+    static const char hint[] =
+        "nobody knows what could reach it: use another slot, or update the firmware";
+
+    (void)state;
+    start();
+    card(1);
+    fake_port(0, 2, 1, 1, PCI_PORT_ROOT);
+    wish(0, "01:00.0");
+    refused(0,
+            "guest web wants 01:00.0, but bridge 00:02.0 may be above it, whose bus numbers make "
+            "no sense",
+            hint);
+
+    for (uint32_t bus = 2; bus <= 5; bus++) {
+        char name[] = "02:00.0";
+        name[1] = (char)('0' + bus);
+        start();
+        fake_bar(fake_endpoint(bus, 0, 0), BAR(0), 0xfd000000, KIB(128), 0);
+        fake_port(6, 0, 3, 4, PCI_PORT_ROOT);
+        fake_port(6, 1, 0, 0, PCI_PORT_ROOT); /* not set up: nothing is below it */
+        wish(0, name);
+        if (bus == 2 || bus == 5) {
+            good();
+            continue;
+        }
+        assert_false(plan_with_pci());
+        assert_non_null(strstr(diag.message, "bridge 06:00.0 may be above it"));
+        assert_string_equal(diag.hint, hint);
+    }
+
+    /* Below a good bridge that is below it. */
+    start();
+    fake_port(3, 0, 9, 9, PCI_PORT_ROOT);
+    fake_bar(fake_endpoint(9, 0, 0), BAR(0), 0xfd000000, KIB(128), 0);
+    wish(0, "09:00.0");
+    good();
+    fake_port(6, 0, 3, 2, PCI_PORT_ROOT);
+    assert_false(plan_with_pci());
+    assert_non_null(strstr(diag.message, "bridge 06:00.0 may be above it"));
+}
+
+static void test_more_functions_than_the_table(void **state)
+{
+    struct plan_inputs inputs = {
+        .config = &wishes, .hardware = &machine, .needs = &small_needs, .pci = &inventory};
+
+    (void)state;
+    start();
+    card(1);
+    fake_inventory();
+    inventory.lost = 1;
+    assert_true(plan_build(&inputs, &plan, &diag));
+    wish(1, "01:00.0");
+    assert_false(plan_build(&inputs, &plan, &diag));
+    assert_string_equal(diag.message, "guest rt wants PCI device 01:00.0, but the machine has more "
+                                      "than 2048 PCI functions");
+    assert_string_equal(diag.hint, "nobody knows what those beyond could reach: switch off virtual "
+                                   "functions (SR-IOV) in the firmware setup, or remove the line");
+    assert_int_equal(diag.line, 100);
+    inventory.lost = 0;
+    assert_true(plan_build(&inputs, &plan, &diag));
+}
+
 static void test_bridges(void **state)
 {
     static const char hint[] = "name the devices behind it; bridges stay with the hypervisor";
@@ -440,6 +506,8 @@ int main(void)
         cmocka_unit_test(test_unknown_sizes),
         cmocka_unit_test(test_no_iommu),
         cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_below_a_doubtful_bridge),
+        cmocka_unit_test(test_more_functions_than_the_table),
         cmocka_unit_test(test_bridges),
         cmocka_unit_test(test_unknown_header),
         cmocka_unit_test(test_twice),
