@@ -43,8 +43,10 @@ struct passthrough {
     struct vmsix msix;
     struct plan_range pages;     /* that exit, as the MSI-X table is in them; size 0: none */
     volatile uint8_t *registers; /* the same, in the hypervisor's address space */
-    struct iommu_client *clients[PCI_MAX_REQUESTERS]; /* interrupts come from the first */
-    _Atomic uint32_t state;                           /* enum passthrough_state */
+    struct iommu_client *clients[PCI_MAX_REQUESTERS]; /* functions behind a bridge share some */
+    struct iommu_client *irqs;                        /* the one whose interrupts are its own: */
+    uint16_t first_irq, irq_count;
+    _Atomic uint32_t state; /* enum passthrough_state */
     struct passthrough_faults faults;
 };
 

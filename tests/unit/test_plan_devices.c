@@ -428,6 +428,39 @@ static void test_behind_a_bridge(void **state)
     good();
     assert_int_equal(plan.devices[0].requester_count, 2);
     assert_int_equal(plan.devices[0].requesters[1], 0x00f0);
+    assert_int_equal(plan_messenger(&plan.devices[0]), 0x00f0);
+    assert_true(plan_same_source(&plan.devices[0], &plan.devices[1]));
+    assert_true(plan_same_source(&plan.devices[0], &plan.devices[0]));
+}
+
+/* Who is one with whom for an IOMMU, and under which id messages arrive. */
+static void test_sources_behind_bridges(void **state)
+{
+    (void)state;
+    start();
+    fake_port(0, 0x1c, 1, 3, PCI_PORT_ROOT);
+    fake_port(1, 0, 2, 3, PCI_PORT_TO_PCI);
+    fake_add(2, 0, 0, 0x80861234, 0x020000);
+    fake_add(2, 5, 0, 0x80861234, 0x020000);
+    fake_bridge(2, 6, 0, 3, 3);
+    fake_add(3, 5, 0, 0x80861234, 0x020000);
+    card(9);
+    wish(0, "02:00.0");
+    wish(0, "02:05.0");
+    wish(0, "03:05.0");
+    wish(0, "09:00.0");
+    good();
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(plan_messenger(&plan.devices[i]), 0x0200);
+        for (uint32_t j = 0; j < 3; j++)
+            assert_true(plan_same_source(&plan.devices[i], &plan.devices[j]));
+        assert_false(plan_same_source(&plan.devices[i], &plan.devices[3]));
+        assert_false(plan_same_source(&plan.devices[3], &plan.devices[i]));
+    }
+    assert_int_equal(plan_messenger(&plan.devices[3]), 0x0900);
+    struct plan_device elsewhere = plan.devices[0];
+    elsewhere.function.address = pci_address(1, 2, 0, 0);
+    assert_false(plan_same_source(&plan.devices[0], &elsewhere));
 }
 
 /* Joined by more than what lies above them: a device with its virtual functions. */
@@ -521,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_functions_of_one_device),
         cmocka_unit_test(test_behind_a_bridge),
+        cmocka_unit_test(test_sources_behind_bridges),
         cmocka_unit_test(test_other_group),
         cmocka_unit_test(test_part_of_a_group),
         cmocka_unit_test(test_rest_cannot_be_shut_up),
