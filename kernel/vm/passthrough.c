@@ -155,16 +155,32 @@ bool passthrough_is(const struct passthrough *p, struct iommu_source source)
     return false;
 }
 
+/* Take it and all that an IOMMU takes for the same: those would be attached to nothing as well.
+ * False: a unit is dead. With guest->devices held. */
+static bool remove_all(const struct passthrough_set *set, const struct passthrough *p)
+{
+    bool done = true;
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct passthrough *other = &set->devices[i];
+        if (!plan_same_source(other->planned, p->planned))
+            continue;
+        atomic_store(&other->state, PASSTHROUGH_REMOVED);
+        vfunction_remove(other->config, pci_machine());
+        done = detach(other) && done;
+    }
+    return done;
+}
+
 bool passthrough_remove(struct guest *guest, struct passthrough *p)
 {
+    const struct passthrough_set *set = &guest->passthrough;
     lock_take(&guest->devices);
-    bool was_on = atomic_load(&p->state) == PASSTHROUGH_ON, done = true;
-    if (was_on) {
-        atomic_store(&p->state, PASSTHROUGH_REMOVED);
-        vfunction_remove(p->config, pci_machine());
-        done = detach(p);
-    }
+    bool was_on = atomic_load(&p->state) == PASSTHROUGH_ON;
+    bool done = !was_on || remove_all(set, p);
     lock_release(&guest->devices);
+    for (uint32_t i = 0; was_on && i < set->count; i++)
+        if (&set->devices[i] != p && plan_same_source(set->devices[i].planned, p->planned))
+            refuse(guest, &set->devices[i], "is cut off, too: it is behind the same bridge");
     if (!done)
         refuse(guest, p, "has a dead IOMMU");
     return was_on;

@@ -73,8 +73,9 @@ void passthrough_stop(struct guest *guest);
 /* Is it one of the sources as which the device appears? */
 bool passthrough_is(const struct passthrough *p, struct iommu_source source);
 
-/* The guest has lost the device until it starts anew. Any processor, guest->devices not held.
- * False: it was not attached. */
+/* The guest has lost the device until it starts anew, and with it those that a bridge makes one
+ * source with it (said in the log). Any processor, guest->devices not held. False: it was not
+ * attached. */
 bool passthrough_remove(struct guest *guest, struct passthrough *p);
 
 /* One of the devices has new MSI or MSI-X settings: PLATFORM_PCI. With guest->devices held. */
