@@ -120,7 +120,7 @@ bool groups_check(const struct plan_work *work)
 
 uint16_t plan_messenger(const struct plan_device *device)
 {
-    return device->requesters[device->requester_count > 1 ? 1 : 0];
+    return device->function.alias;
 }
 
 bool plan_same_source(const struct plan_device *a, const struct plan_device *b)

@@ -237,6 +237,14 @@ static void test_express_to_pci(void **state)
     assert_int_equal(ids[1], 0x0200);
     assert_int_equal(ids[2], 0x0100);
     assert_int_equal(pci_requesters(&inventory, 0, ids), 1);
+
+    /* The one that has the bus' number itself. */
+    fake_add(2, 0, 0, 0x80861234, 0);
+    make();
+    assert_int_equal(pci_requesters(&inventory, pci_find(&inventory, pci_address(0, 2, 0, 0)), ids),
+                     2);
+    assert_int_equal(ids[0], 0x0200);
+    assert_int_equal(ids[1], 0x0100);
 }
 
 /* A bridge of a kind that bridges cannot be. */

@@ -164,6 +164,7 @@ static void test_first_function_of_the_bus(void **state)
         assert_int_equal(devices[0].irqs->irq_count, 64);
         assert_int_equal(devices[1].first_irq, 32);
         assert_ptr_equal(devices[first].clients[0], devices[0].irqs);
+        assert_int_equal(devices[first].clients[1]->source.id, 0x0100);
     }
 }
 
