@@ -176,6 +176,30 @@ static bool amdvi_prepare(struct iommu_client *client, const struct iommu_client
     return true;
 }
 
+/* All of them have one table: a message's number is its entry's, under whichever id it comes. */
+static bool amdvi_alias(struct iommu_client *client, struct iommu_client *own, bool buses)
+{
+    (void)buses; /* each id has its own device table entry */
+    if (!client->irqs || own->irqs == client->irqs)
+        return true;
+    own->irqs = client->irqs;
+    own->irq_room = client->irq_room;
+    own->twin = client->twin;
+    client->twin = own;
+    return table_set(own, false);
+}
+
+/* A unit may have cached the table's entries under each id that has it. */
+static bool forget_irqs(const struct iommu_client *client)
+{
+    bool done = true;
+    for (; client; client = client->twin) {
+        const struct amdvi_pair changed[] = {amdvi_invalidate_irqs(client->source.id)};
+        done = execute(client->source.segment, changed, 1) && done;
+    }
+    return done;
+}
+
 static bool amdvi_domain(struct iommu_domain *domain, const struct plan_range *ranges,
                          uint32_t count, struct diag *diag)
 {
@@ -235,12 +259,6 @@ static void irte_write(const struct iommu_client *client, uint32_t n, const stru
     }
 }
 
-static bool irtes_changed(const struct iommu_client *client)
-{
-    const struct amdvi_pair changed[] = {amdvi_invalidate_irqs(client->source.id)};
-    return execute(client->source.segment, changed, 1);
-}
-
 /* NMIs have no entries: those of an I/O APIC pass as they are, to the processor that its own
  * table names. */
 static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
@@ -248,14 +266,14 @@ static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iomm
     if (irq && irq->nmi)
         return irq->apic_id <= RTE_DESTINATION_MAX && table_set(client, true);
     irte_write(client, n, irq);
-    return irtes_changed(client);
+    return forget_irqs(client);
 }
 
-static bool amdvi_irqs_off(struct iommu_client *client)
+static bool amdvi_irqs_off(struct iommu_client *client, uint32_t first, uint32_t count)
 {
-    for (uint32_t n = 0; n < client->irq_count; n++)
-        irte_write(client, n, NULL);
-    return client->irq_count == 0 || irtes_changed(client);
+    for (uint32_t n = 0; n < count; n++)
+        irte_write(client, first + n, NULL);
+    return count == 0 || forget_irqs(client);
 }
 
 static struct iommu_message amdvi_message_of(const struct iommu_client *client, uint32_t n)
@@ -317,6 +335,7 @@ const struct iommu_ops amdvi_ops = {
     .probe = amdvi_probe,
     .start = amdvi_start,
     .prepare = amdvi_prepare,
+    .alias = amdvi_alias,
     .domain = amdvi_domain,
     .attach = amdvi_attach,
     .silence = amdvi_silence,

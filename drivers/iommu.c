@@ -73,9 +73,13 @@ static const struct iommu_client *twin_of(struct iommu_source source)
 
 static struct iommu_client *prepare(struct iommu_source source, uint32_t irqs, struct diag *diag)
 {
-    if (!ops || irqs > IOMMU_MAX_IRQS) {
-        diag_set(diag, ops ? "a device has more interrupts than an IOMMU has entries for it"
-                           : "no IOMMU keeps a device in bounds here");
+    if (!ops) {
+        diag_set(diag, "no IOMMU keeps a device in bounds here");
+        return NULL;
+    }
+    if (irqs > IOMMU_MAX_SHARED) {
+        diag_set(diag, "devices behind one bridge have more interrupts than an IOMMU has entries");
+        diag_hint(diag, "name fewer of them, or use another slot");
         return NULL;
     }
     struct iommu_client *client = host_alloc(sizeof(*client), 16);
@@ -98,6 +102,12 @@ struct iommu_client *iommu_prepare(struct iommu_source source, uint32_t irqs, st
             return NULL;
         }
     return prepare(source, irqs, diag);
+}
+
+bool iommu_alias(struct iommu_client *client, struct iommu_client *own, bool buses,
+                 struct diag *diag)
+{
+    return ops->alias(client, own, buses) || diag_set(diag, "an IOMMU does not answer");
 }
 
 static uint64_t *table_at(void *context, hpa_t table)
@@ -148,7 +158,7 @@ bool iommu_attach(struct iommu_client *client, const struct iommu_domain *domain
     client->silent = !domain;
     bool done = ops->attach(client, domain);
     if (was_silent && domain)
-        done = ops->irqs_off(client) && done;
+        done = ops->irqs_off(client, 0, client->irq_count) && done;
     client->domain = domain;
     lock_release(&lock);
     return done;
@@ -174,10 +184,12 @@ bool iommu_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *
     return done;
 }
 
-bool iommu_irqs_off(struct iommu_client *client)
+bool iommu_irqs_off(struct iommu_client *client, uint32_t first, uint32_t count)
 {
+    if (first > client->irq_count || count > client->irq_count - first)
+        return false;
     lock_take(&lock);
-    bool done = ops->irqs_off(client);
+    bool done = ops->irqs_off(client, first, count);
     lock_release(&lock);
     return done;
 }

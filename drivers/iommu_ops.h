@@ -22,6 +22,7 @@ struct iommu_ops {
     /* `twin`: another client of the same source, or NULL. Source and count are set. */
     bool (*prepare)(struct iommu_client *client, const struct iommu_client *twin,
                     struct diag *diag);
+    bool (*alias)(struct iommu_client *client, struct iommu_client *own, bool buses);
     bool (*domain)(struct iommu_domain *domain, const struct plan_range *ranges, uint32_t count,
                    struct diag *diag);
     /* With client->silent set as it shall be. */
@@ -29,7 +30,7 @@ struct iommu_ops {
     /* `first`: of all clients. Those of the source have `silent` set. */
     bool (*silence)(struct iommu_source source, const struct iommu_client *first);
     bool (*irq)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
-    bool (*irqs_off)(struct iommu_client *client); /* all of them: iommu_irq(..., NULL) */
+    bool (*irqs_off)(struct iommu_client *client, uint32_t first, uint32_t count);
     struct iommu_message (*message)(const struct iommu_client *client, uint32_t n);
     uint64_t (*line)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
     bool line_has_vector; /* iommu_line_has_vector() */

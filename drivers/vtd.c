@@ -189,6 +189,15 @@ static bool vtd_prepare(struct iommu_client *client, const struct iommu_client *
     return true;
 }
 
+/* An entry knows who may use it; one of a bridge's own id is as one of any other function's. */
+static bool vtd_alias(struct iommu_client *client, struct iommu_client *own, bool buses)
+{
+    uint8_t bus = BUS_OF(own->source.id);
+    if (buses && bus > client->last_bus)
+        client->last_bus = bus;
+    return true;
+}
+
 static bool vtd_domain(struct iommu_domain *domain, const struct plan_range *ranges, uint32_t count,
                        struct diag *diag)
 {
@@ -283,7 +292,7 @@ static bool vtd_irq(struct iommu_client *client, uint32_t n, const struct iommu_
     uint16_t index = (uint16_t)(client->first_irq + n);
     struct vtd_pair value = {0, 0};
     if (irq)
-        value = vtd_irte(irq, client->source.id, vtd.x2apic);
+        value = vtd_irte(irq, client->source.id, client->last_bus, vtd.x2apic);
     value.low |= fpd(client);
     entry_write(&segment_of(client->source.segment)->irtes[index], value);
     const struct vtd_pair what[] = {vtd_invalidate_irte(index)};
@@ -291,13 +300,13 @@ static bool vtd_irq(struct iommu_client *client, uint32_t n, const struct iommu_
 }
 
 /* What else the units forget they read again. */
-static bool vtd_irqs_off(struct iommu_client *client)
+static bool vtd_irqs_off(struct iommu_client *client, uint32_t first, uint32_t count)
 {
-    struct vtd_pair *first = &segment_of(client->source.segment)->irtes[client->first_irq];
+    struct vtd_pair *irtes = segment_of(client->source.segment)->irtes;
     const struct vtd_pair what[] = {vtd_invalidate_irtes()};
-    for (uint32_t n = 0; n < client->irq_count; n++)
-        entry_write(&first[n], (struct vtd_pair){fpd(client), 0});
-    return client->irq_count == 0 || invalidate(client->source.segment, what, 1);
+    for (uint32_t n = 0; n < count; n++)
+        entry_write(&irtes[client->first_irq + first + n], (struct vtd_pair){fpd(client), 0});
+    return count == 0 || invalidate(client->source.segment, what, 1);
 }
 
 static struct iommu_message vtd_message_of(const struct iommu_client *client, uint32_t n)
@@ -351,6 +360,7 @@ const struct iommu_ops vtd_ops = {
     .block = vtd_block,
     .start = vtd_start,
     .prepare = vtd_prepare,
+    .alias = vtd_alias,
     .domain = vtd_domain,
     .attach = vtd_attach,
     .silence = vtd_silence,
