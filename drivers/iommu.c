@@ -36,7 +36,7 @@ enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *
         return IOMMU_UNUSED;
     }
     if (!found->probe(machine, diag) || !ioapics_served(diag))
-        return found->block ? found->block(machine, diag) : IOMMU_UNUSED;
+        return found->block(machine, diag);
     if (!found->start(machine, diag))
         return IOMMU_BROKEN;
     ops = found;

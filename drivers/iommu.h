@@ -55,7 +55,8 @@ enum iommu_result {
     /* All DMA is blocked, but interrupts are not: nobody can be given a device. Why, the diagnosis
      * says. To the functions below it is as if there was no IOMMU. */
     IOMMU_BLOCKING,
-    IOMMU_ON,     /* everything is blocked */
+    IOMMU_BLOCKING_SOME, /* the same, but for what units serve that are not there */
+    IOMMU_ON,            /* everything is blocked */
     IOMMU_BROKEN, /* a unit that was to be turned on does not obey: the machine is not safe */
 };
 

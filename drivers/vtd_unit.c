@@ -80,10 +80,12 @@ bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct di
     unit->cap = read64(unit, VTD_CAP_REG);
     unit->ecap = read64(unit, VTD_ECAP_REG);
     bool queue = (unit->ecap & VTD_ECAP_QI) != 0;
-    if (fault_register(unit, fault_registers(unit)) > size ||
-        (!queue && iotlb_register(unit) + 8 > size))
+    if (vtd_is_there(unit->cap, unit->ecap) &&
+        (fault_register(unit, fault_registers(unit)) > size ||
+         (!queue && iotlb_register(unit) + 8 > size)))
         return diag_set(diag, "the VT-d unit at 0x%llx has registers beyond their end",
                         (unsigned long long)from->base);
+    unit->mapped = true;
     return true;
 }
 

@@ -72,6 +72,10 @@ bool isolate_start(const struct acpi_host *acpi, struct diag *diag)
     case IOMMU_BLOCKING:
         log_line("IOMMU: DMA blocked, but no devices for guests: %s", diag->message);
         return true;
+    case IOMMU_BLOCKING_SOME:
+        log_line("IOMMU: DMA blocked as far as there are units, no devices for guests: %s",
+                 diag->message);
+        return true;
     case IOMMU_ON:
         log_line("IOMMU: %s: DMA blocked, interrupts remapped", iommu_name());
         return true;

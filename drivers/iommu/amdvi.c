@@ -45,9 +45,14 @@ enum {
     INVALIDATE_IOMMU_ALL = 8,
 };
 
+bool amdvi_is_there(uint64_t features)
+{
+    return features != ~UINT64_C(0);
+}
+
 bool amdvi_caps_read(uint64_t features, bool x2apic, struct amdvi_caps *caps, struct diag *diag)
 {
-    if (features == ~UINT64_C(0)) {
+    if (!amdvi_is_there(features)) {
         return diag_set(diag, "an IOMMU of the IVRS table is not there");
     }
     *caps = (struct amdvi_caps){
@@ -92,6 +97,12 @@ uint64_t amdvi_control(uint8_t ivhd_flags)
 struct amdvi_dte amdvi_dte_blocked(void)
 {
     return (struct amdvi_dte){{DTE_V | DTE_TV, 0, DTE_IV, 0}};
+}
+
+/* Without IV messages are not remapped. */
+struct amdvi_dte amdvi_dte_no_memory(void)
+{
+    return (struct amdvi_dte){{DTE_V | DTE_TV, 0, 0, 0}};
 }
 
 uint64_t amdvi_dte_tables(hpa_t tables)

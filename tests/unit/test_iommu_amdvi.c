@@ -55,6 +55,9 @@ static void test_device_table_entries(void **state)
     assert_int_equal(blocked.words[1], 0);
     assert_int_equal(blocked.words[2], 1); /* IV, IntCtl 0 */
     assert_int_equal(blocked.words[3], 0);
+    blocked = amdvi_dte_no_memory();
+    assert_int_equal(blocked.words[0], 3);
+    assert_int_equal(blocked.words[2], 0); /* IV 0: interrupts pass */
     assert_int_equal(amdvi_dte_tables(hpa(0x12345000)), 0x6000000012345803);
     assert_int_equal(amdvi_dte_domain(7), 7);
     assert_int_equal(amdvi_dte_messages(0), 0);

@@ -15,22 +15,22 @@ static struct acpi_host host;
 static uint64_t cap, ecap;
 static struct vtd_roots roots[3]; /* what each was started with */
 static uint32_t told[3];
-static int dead;
+static int dead, absent, senseless; /* units that are so */
 
 const struct iommu_ops amdvi_ops;
-
-bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct diag *diag)
-{
-    (void)diag;
-    unit->segment = from->segment;
-    unit->cap = cap;
-    unit->ecap = ecap;
-    return true;
-}
 
 static int number_of(const struct vtd_unit *unit)
 {
     return (int)(unit - vtd.units);
+}
+
+bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct diag *diag)
+{
+    unit->segment = from->segment;
+    unit->cap = absent == number_of(unit) ? UINT64_MAX : cap;
+    unit->ecap = absent == number_of(unit) ? UINT64_MAX : ecap;
+    unit->mapped = senseless != number_of(unit);
+    return unit->mapped || diag_set(diag, "no sense");
 }
 
 bool vtd_unit_start(struct vtd_unit *unit, const struct vtd_roots *from)
@@ -96,7 +96,7 @@ static void machine_with_three_units(void)
     host.dmar.units[2].segment = 7;
     cap = CAP;
     ecap = ECAP;
-    dead = -1;
+    dead = absent = senseless = -1;
 }
 
 static void fresh(void)
@@ -294,6 +294,32 @@ static void test_blocks_at_least(void **state)
     assert_non_null(strstr(diag.message, "0xfed91000"));
 }
 
+/* Nor do units that are not there, or make no sense, keep the others from it. */
+static void test_blocks_with_units_missing(void **state)
+{
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    for (int unit = 0; unit < 3; unit++) {
+        machine_with_three_units();
+        memset(empty, 0, sizeof(empty));
+        absent = unit;
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+        assert_non_null(strstr(diag.message, "not there"));
+        senseless = (unit + 1) % 3;
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+        for (int other = 0; other < 3; other++)
+            assert_int_equal(empty[other].raw != 0, other != absent);
+        memset(empty, 0, sizeof(empty));
+        absent = -1;
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+        assert_non_null(strstr(diag.message, "no sense"));
+        for (int other = 0; other < 3; other++)
+            assert_int_equal(empty[other].raw != 0, other != senseless);
+        assert_false(iommu_on());
+    }
+}
+
 static void test_all_units_alert(void **state)
 {
     (void)state;
@@ -337,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_domains_run_out),
         cmocka_unit_test(test_not_usable),
         cmocka_unit_test(test_blocks_at_least),
+        cmocka_unit_test(test_blocks_with_units_missing),
         cmocka_unit_test(test_all_units_alert),
         cmocka_unit_test(test_source_of_an_hpet),
     };

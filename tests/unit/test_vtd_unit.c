@@ -30,7 +30,7 @@ static struct {
     uint32_t fedata, feaddr, feuaddr;
     struct vtd_pair records[RECORDS];
     bool contexts_stale, tlb_stale, irtes_stale;
-    uint64_t ecap, ccmd, iotlb;
+    uint64_t cap, ecap, ccmd, iotlb;
     bool ccmd_stuck, iotlb_stuck, does_part; /* of what CCMD and IOTLB ask for */
     bool queue_stuck, queue_error;
     bool ever_off; /* translation was off after it was on */
@@ -46,6 +46,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&unit, 0, sizeof(unit));
+    unit.cap = CAP;
     unit.ecap = VTD_ECAP_QI | VTD_ECAP_IR | field_put(VTD_ECAP_IRO, (IOTLB - 8) / 16);
     host_taken = 0;
     host_alloc(sizeof(struct vtd_unit), 16); /* the first: see map() */
@@ -171,7 +172,7 @@ static uint64_t unit_read(uint32_t reg, int size)
     }
     switch (reg) {
     case VTD_CAP_REG:
-        return CAP;
+        return unit.cap;
     case VTD_ECAP_REG:
         return unit.ecap;
     case VTD_GSTS_REG:
@@ -504,6 +505,9 @@ static void test_registers_beyond_the_end(void **state)
     unit.ecap = field_put(VTD_ECAP_IRO, 4096 / 16);
     assert_false(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
     unit.ecap |= VTD_ECAP_QI; /* it needs no others */
+    assert_true(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
+
+    unit.cap = unit.ecap = UINT64_MAX; /* not there: it has no registers at all */
     assert_true(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
 }
 
