@@ -12,6 +12,7 @@
 #include "drivers/vtd_unit.c"
 
 #define FIRMWARE_TABLE UINT64_C(0x7000000)
+#define FIRMWARE_QUEUE UINT64_C(0x7100000) /* of nonsense */
 #define FRO            0x220
 #define IOTLB          0x1f8
 #define RECORDS        4
@@ -119,8 +120,8 @@ static void descriptor_run(const struct vtd_pair *what)
 
 static void queue_run(void)
 {
-    while (unit.iqh != unit.iqt && !unit.queue_stuck) {
-        if (unit.queue_error) {
+    while (unit.iqh != unit.iqt && !unit.queue_stuck && !(unit.faults & VTD_FSTS_IQE)) {
+        if (unit.queue_error || unit.iqa == FIRMWARE_QUEUE) {
             unit.faults |= (uint32_t)VTD_FSTS_IQE;
             return;
         }
@@ -228,6 +229,9 @@ static void unit_write(uint32_t reg, uint64_t value, int size)
         break;
     case VTD_FSTS_REG:
         unit.faults &= ~(uint32_t)value;
+        if ((unit.status & VTD_GCMD_QIE) != 0) { /* it looks at the same descriptor again */
+            queue_run();
+        }
         break;
     case VTD_FECTL_REG:
         unit.fectl = (uint32_t)value;
@@ -322,6 +326,30 @@ static void test_takeover_from_scalable_mode(void **state)
     unit.roots = unit.roots_used = FIRMWARE_TABLE | 0x400;
     assert_true(vtd_unit_start(map(), &roots));
     assert_running();
+}
+
+/* Firmware's queue stands at a descriptor that the unit does not know. */
+static void test_takeover_of_a_bad_queue(void **state)
+{
+    for (int block = 0; block < 2; block++) {
+        setup(state);
+        unit.status = VTD_GCMD_TE | VTD_GCMD_SRTP | VTD_GCMD_QIE;
+        unit.roots = unit.roots_used = FIRMWARE_TABLE;
+        unit.iqa = FIRMWARE_QUEUE;
+        unit.iqh = 0x10;
+        unit.iqt = 0x20;
+        unit.faults = (uint32_t)VTD_FSTS_IQE;
+        uint64_t before = now;
+        if (block) {
+            assert_true(vtd_unit_block(map(), roots.contexts));
+        } else {
+            assert_true(vtd_unit_start(map(), &roots));
+            assert_running();
+        }
+        assert_int_equal(fault_status(), 0);
+        assert_false(unit.ever_off);
+        assert_true(now - before < IOMMU_PATIENCE_US);
+    }
 }
 
 static void test_unit_that_does_not_obey(void **state)
@@ -517,6 +545,7 @@ int main(void)
         cmocka_unit_test_setup(test_start, setup),
         cmocka_unit_test_setup(test_takeover, setup),
         cmocka_unit_test_setup(test_takeover_from_scalable_mode, setup),
+        cmocka_unit_test_setup(test_takeover_of_a_bad_queue, setup),
         cmocka_unit_test_setup(test_unit_that_does_not_obey, setup),
         cmocka_unit_test_setup(test_block, setup),
         cmocka_unit_test_setup(test_block_takes_over, setup),
