@@ -267,6 +267,12 @@ static bool amdvi_poll(struct iommu_fault *fault)
     return false;
 }
 
+/* All pages are forced to be coherent (FC). */
+static bool amdvi_snoops(void)
+{
+    return true;
+}
+
 static const char *amdvi_name(void)
 {
     return amdvi.name;
@@ -283,5 +289,6 @@ const struct iommu_ops amdvi_ops = {
     .message = amdvi_message_of,
     .line = amdvi_line,
     .poll = amdvi_poll,
+    .snoops = amdvi_snoops,
     .name = amdvi_name,
 };

@@ -48,6 +48,11 @@ bool iommu_on(void)
     return ops != NULL;
 }
 
+bool iommu_snoops(void)
+{
+    return ops && ops->snoops();
+}
+
 const char *iommu_name(void)
 {
     return ops ? ops->name() : "";

@@ -69,6 +69,9 @@ enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *
 /* Is one on? */
 bool iommu_on(void);
 
+/* Does it make coherent what devices read and write, even if they send it as No Snoop? */
+bool iommu_snoops(void);
+
 /* Such as "VT-d, 1 unit, 48-bit, 1G pages". Empty before IOMMU_ON. */
 const char *iommu_name(void);
 

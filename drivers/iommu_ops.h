@@ -30,6 +30,7 @@ struct iommu_ops {
     /* These two may be NULL: then the units have to be polled. */
     bool (*alert)(uint32_t apic_id);
     void (*listen)(bool on);
+    bool (*snoops)(void); /* iommu_snoops() */
     const char *(*name)(void);
 };
 

@@ -276,6 +276,11 @@ static void vtd_listen(bool on)
         vtd_unit_listen(&vtd.units[i], on);
 }
 
+static bool vtd_snoops(void)
+{
+    return vtd.caps.snoop;
+}
+
 static const char *vtd_name(void)
 {
     return vtd.name;
@@ -295,5 +300,6 @@ const struct iommu_ops vtd_ops = {
     .poll = vtd_poll,
     .alert = vtd_alert,
     .listen = vtd_listen,
+    .snoops = vtd_snoops,
     .name = vtd_name,
 };

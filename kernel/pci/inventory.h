@@ -157,7 +157,8 @@ void pci_scan(const struct pci_access *access, struct pci_inventory *inventory);
 
 /*
  * Stop all functions but bridges from reading and writing memory (which includes MSIs) and from
- * raising INTx (quiet.c). Returns how many were bus masters.
+ * raising INTx, and virtual functions from asking for No Snoop (quiet.c). Returns how many were bus
+ * masters.
  */
 uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory *inventory);
 

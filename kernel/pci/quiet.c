@@ -3,6 +3,20 @@
  * now. */
 #include "kernel/pci/inventory.h"
 
+/* Device Control of the PCI Express capability */
+#define DEVICE_CONTROL  8
+#define DEVICE_NO_SNOOP BIT(11)
+
+/* What its virtual functions send is as this bit says, and their guests do not reach it. */
+static void snoop(const struct pci_access *access, const struct pci_function *function)
+{
+    uint32_t reg = function->caps.pcie + DEVICE_CONTROL;
+    uint16_t control = pci_read16(access, function->address, reg);
+
+    if (control != UINT16_MAX)
+        pci_write16(access, function->address, reg, control & (uint16_t)~DEVICE_NO_SNOOP);
+}
+
 uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory *inventory)
 {
     uint32_t masters = 0;
@@ -15,6 +29,8 @@ uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory
         uint16_t command = pci_read16(access, function->address, PCI_COMMAND);
         command = (uint16_t)((command & ~PCI_COMMAND_MASTER) | PCI_COMMAND_NO_INTX);
         pci_write16(access, function->address, PCI_COMMAND, command);
+        if (function->caps.pcie != 0 && function->caps.sriov != 0)
+            snoop(access, function);
         masters += (function->flags & PCI_WAS_MASTER) != 0;
     }
     return masters;

@@ -172,6 +172,7 @@ static void test_tables_of_units(void **state)
     assert_int_equal(started[0].table.raw, started[1].table.raw);
     assert_int_not_equal(started[0].table.raw, started[2].table.raw);
     assert_int_equal(started[0].size, 4 * PAGE_4K);
+    assert_true(iommu_snoops());
     assert_string_equal(iommu_name(), "AMD-Vi, 3 units, 48-bit, 1G pages");
 }
 

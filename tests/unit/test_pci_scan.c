@@ -416,6 +416,29 @@ static void test_silence(void **state)
     assert_int_equal(fake_get(bridge, PCI_COMMAND, 2), 7);
 }
 
+/* Virtual functions have no such bit of their own: their physical one's is theirs. */
+static void test_no_snoop_of_virtual_functions(void **state)
+{
+    struct fake *f[3];
+    uint32_t at = 0;
+
+    (void)state;
+    fake_reset();
+    for (uint32_t i = 0; i < ARRAY_COUNT(f); i++) {
+        f[i] = fake_endpoint(0, 1 + i, 0);
+        at = f[i]->last_cap + 8u;
+        fake_put(f[i], at, 2, i == 2 ? 0xffff : 0x2810);
+        fake_let_write(f[i], at, 2, 0xffff);
+    }
+    fake_ext(f[1], PCI_EXT_SRIOV, 0x40);
+    fake_ext(f[2], PCI_EXT_SRIOV, 0x40);
+    fake_scan();
+    pci_silence(&fake_access, &inventory);
+    assert_int_equal(fake_get(f[0], at, 2), 0x2810);
+    assert_int_equal(fake_get(f[1], at, 2), 0x2010);
+    assert_int_equal(fake_get(f[2], at, 2), 0xffff); /* it does not answer */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_ari_not_forwarded),
         cmocka_unit_test(test_ari_nonsense),
         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_no_snoop_of_virtual_functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,6 +223,19 @@ static void test_three_levels(void **state)
     assert_non_null(strstr(diag.message, "39 bits"));
 }
 
+static void test_snooping(void **state)
+{
+    struct diag diag;
+
+    (void)state;
+    machine_with_three_units();
+    assert_int_equal(boot(&diag), IOMMU_ON);
+    assert_false(iommu_snoops());
+    ecap |= VTD_ECAP_SC;
+    assert_int_equal(boot(&diag), IOMMU_ON);
+    assert_true(iommu_snoops());
+}
+
 static void test_domains_run_out(void **state)
 {
     struct diag diag = {.message = ""};
@@ -360,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_entries_run_out),
         cmocka_unit_test(test_three_levels),
+        cmocka_unit_test(test_snooping),
         cmocka_unit_test(test_domains_run_out),
         cmocka_unit_test(test_not_usable),
         cmocka_unit_test(test_blocks_at_least),
