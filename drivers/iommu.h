@@ -47,6 +47,7 @@ struct iommu_client {
 struct iommu_machine {
     struct remapping remapping; /* stays while the IOMMU is used before memory_seal() */
     bool x2apic;                /* processors are in x2APIC mode */
+    bool bad_remapping;         /* VT-d: pci_bad_remapping() */
     struct iommu_demand demand;
 };
 

@@ -93,6 +93,8 @@ static bool vtd_probe(const struct iommu_machine *machine, struct diag *diag)
         return false;
     if (!dmar->intr_remap)
         return diag_set(diag, "the DMAR table says that interrupts cannot be remapped");
+    if (machine->bad_remapping)
+        return diag_set(diag, "this chipset cannot remap interrupts (an erratum)");
     for (uint32_t i = 0; i < vtd.unit_count; i++) {
         struct vtd_caps caps;
         if (!vtd_caps_read(vtd.units[i].cap, vtd.units[i].ecap, vtd.x2apic, &caps, diag))

@@ -16,6 +16,7 @@ static uint64_t cap, ecap;
 static struct vtd_roots roots[3]; /* what each was started with */
 static uint32_t told[3];
 static int dead, absent, senseless; /* units that are so */
+static bool bad_remapping;          /* so is the chipset */
 
 const struct iommu_ops amdvi_ops;
 
@@ -77,8 +78,10 @@ void vtd_unit_listen(const struct vtd_unit *unit, bool on)
 
 static enum iommu_result boot(struct diag *diag)
 {
-    struct iommu_machine machine = {
-        .remapping = {.host = &host}, .x2apic = true, .demand = {.clients = 4, .irqs = 256}};
+    struct iommu_machine machine = {.remapping = {.host = &host},
+                                    .x2apic = true,
+                                    .bad_remapping = bad_remapping,
+                                    .demand = {.clients = 4, .irqs = 256}};
 
     ops = NULL;
     clients = NULL;
@@ -97,6 +100,7 @@ static void machine_with_three_units(void)
     cap = CAP;
     ecap = ECAP;
     dead = absent = senseless = -1;
+    bad_remapping = false;
 }
 
 static void fresh(void)
@@ -294,6 +298,10 @@ static void test_blocks_at_least(void **state)
     machine_with_three_units();
     host.dmar.intr_remap = false;
     assert_int_equal(boot(&diag), IOMMU_BLOCKING);
+    machine_with_three_units();
+    bad_remapping = true;
+    assert_int_equal(boot(&diag), IOMMU_BLOCKING);
+    assert_non_null(strstr(diag.message, "erratum"));
     machine_with_three_units();
     host.madt.ioapic_count = 1;
     host.madt.ioapics[0].id = 5;
