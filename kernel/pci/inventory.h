@@ -167,8 +167,8 @@ void pci_mask_errors(const struct pci_access *access, struct pci_inventory *inve
 
 /*
  * Stop all functions but bridges from reading and writing memory (which includes MSIs) and from
- * raising INTx, and virtual functions from asking for No Snoop (quiet.c). Returns how many were bus
- * masters.
+ * raising INTx, bridges from sending interrupts of their own, and virtual functions from asking for
+ * No Snoop (quiet.c). Returns how many were bus masters, without bridges.
  */
 uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory *inventory);
 
