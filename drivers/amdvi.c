@@ -63,16 +63,17 @@ static bool amdvi_probe(const struct iommu_machine *machine, struct diag *diag)
 {
     const struct acpi_ivrs *ivrs = &machine->remapping.host->ivrs;
     amdvi.units = host_alloc(ivrs->unit_count * sizeof(struct amdvi_unit), 16);
+    amdvi.unit_count = ivrs->unit_count;
+    for (uint32_t i = 0; i < ivrs->unit_count; i++)
+        amdvi_unit_map(&amdvi.units[i], &ivrs->units[i]);
     for (uint32_t i = 0; i < ivrs->unit_count; i++) {
         struct amdvi_caps caps;
-        amdvi_unit_map(&amdvi.units[i], &ivrs->units[i]);
         if (!amdvi_caps_read(amdvi.units[i].features, machine->x2apic, &caps, diag))
             return false;
         if (i == 0)
             amdvi.caps = caps;
         amdvi_caps_join(&amdvi.caps, &caps);
     }
-    amdvi.unit_count = ivrs->unit_count;
     return true;
 }
 
@@ -102,7 +103,9 @@ static void settings_apply(const struct segment *segment, const struct acpi_ivrs
     }
 }
 
-static struct segment *segment_make(const struct iommu_machine *machine, uint16_t number)
+/* With that entry for everybody. */
+static struct segment *segment_make(const struct iommu_machine *machine, uint16_t number,
+                                    struct amdvi_dte entry)
 {
     struct segment *segment = segment_of(number);
     if (segment)
@@ -113,22 +116,44 @@ static struct segment *segment_make(const struct iommu_machine *machine, uint16_
                                              number == 0 ? machine->demand.last_bus : UINT8_MAX);
     segment->devices = host_alloc(segment->size, PAGE_4K);
     for (uint64_t id = 0; id < segment->size / sizeof(struct amdvi_dte); id++)
-        segment->devices[id] = amdvi_dte_blocked();
+        segment->devices[id] = entry;
     settings_apply(segment, &machine->remapping.host->ivrs);
     return segment;
 }
 
-static bool amdvi_start(const struct iommu_machine *machine, struct diag *diag)
+/* Those that are there. False: one does not obey. */
+static bool units_start(const struct iommu_machine *machine, struct amdvi_dte entry, bool x2apic,
+                        struct diag *diag)
 {
     amdvi.segments = host_alloc(amdvi.unit_count * sizeof(struct segment), 16);
     for (uint32_t i = 0; i < amdvi.unit_count; i++) {
         struct amdvi_unit *unit = &amdvi.units[i];
-        const struct segment *segment = segment_make(machine, unit->segment);
-        if (!amdvi_unit_start(unit, host_hpa(segment->devices), segment->size, &amdvi.caps,
-                              machine->x2apic))
+        if (!amdvi_is_there(unit->features))
+            continue;
+        const struct segment *segment = segment_make(machine, unit->segment, entry);
+        if (!amdvi_unit_start(unit, host_hpa(segment->devices), segment->size, &amdvi.caps, x2apic))
             return diag_set(diag, "the IOMMU at 0x%llx does not obey",
                             (unsigned long long)machine->remapping.host->ivrs.units[i].base);
     }
+    return true;
+}
+
+/* No table of interrupts is used, and so it does not matter which kind the units have. */
+static enum iommu_result amdvi_block(const struct iommu_machine *machine, struct diag *diag)
+{
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < amdvi.unit_count; i++)
+        there += amdvi_is_there(amdvi.units[i].features);
+    amdvi.caps = (struct amdvi_caps){0};
+    if (!units_start(machine, amdvi_dte_no_memory(), false, diag))
+        return IOMMU_BROKEN;
+    return iommu_blocking(there, amdvi.unit_count);
+}
+
+static bool amdvi_start(const struct iommu_machine *machine, struct diag *diag)
+{
+    if (!units_start(machine, amdvi_dte_blocked(), machine->x2apic, diag))
+        return false;
     fmt_print(amdvi.name, sizeof(amdvi.name), "AMD-Vi, %u unit%s, 48-bit, 1G pages",
               amdvi.unit_count, amdvi.unit_count == 1 ? "" : "s");
     return true;
@@ -326,6 +351,12 @@ static bool amdvi_listen(bool on)
     return already;
 }
 
+/* All pages are forced to be coherent (FC). */
+static bool amdvi_snoops(void)
+{
+    return true;
+}
+
 static const char *amdvi_name(void)
 {
     return amdvi.name;
@@ -333,6 +364,7 @@ static const char *amdvi_name(void)
 
 const struct iommu_ops amdvi_ops = {
     .probe = amdvi_probe,
+    .block = amdvi_block,
     .start = amdvi_start,
     .prepare = amdvi_prepare,
     .alias = amdvi_alias,
@@ -347,5 +379,6 @@ const struct iommu_ops amdvi_ops = {
     .poll = amdvi_poll,
     .alert = amdvi_alert,
     .listen = amdvi_listen,
+    .snoops = amdvi_snoops,
     .name = amdvi_name,
 };

@@ -41,7 +41,7 @@ enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *
         return IOMMU_UNUSED;
     }
     if (!found->probe(machine, diag) || !ioapics_served(diag))
-        return found->block ? found->block(machine, diag) : IOMMU_UNUSED;
+        return found->block(machine, diag);
     if (!found->start(machine, diag))
         return IOMMU_BROKEN;
     ops = found;
@@ -51,6 +51,11 @@ enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *
 bool iommu_on(void)
 {
     return ops != NULL;
+}
+
+bool iommu_snoops(void)
+{
+    return ops && ops->snoops();
 }
 
 const char *iommu_name(void)

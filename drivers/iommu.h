@@ -50,6 +50,7 @@ struct iommu_client {
 struct iommu_machine {
     struct remapping remapping; /* stays while the IOMMU is used before memory_seal() */
     bool x2apic;                /* processors are in x2APIC mode */
+    bool bad_remapping;         /* VT-d: pci_bad_remapping() */
     struct iommu_demand demand;
 };
 
@@ -58,7 +59,8 @@ enum iommu_result {
     /* All DMA is blocked, but interrupts are not: nobody can be given a device. Why, the diagnosis
      * says. To the functions below it is as if there was no IOMMU. */
     IOMMU_BLOCKING,
-    IOMMU_ON,     /* everything is blocked */
+    IOMMU_BLOCKING_SOME, /* the same, but for what units serve that are not there */
+    IOMMU_ON,            /* everything is blocked */
     IOMMU_BROKEN, /* a unit that was to be turned on does not obey: the machine is not safe */
 };
 
@@ -70,6 +72,9 @@ enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *
 
 /* Is one on? */
 bool iommu_on(void);
+
+/* Does it make coherent what devices read and write, even if they send it as No Snoop? */
+bool iommu_snoops(void);
 
 /* Such as "VT-d, 1 unit, 48-bit, 1G pages". Empty before IOMMU_ON. */
 const char *iommu_name(void);

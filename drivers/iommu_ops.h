@@ -12,9 +12,8 @@ struct iommu_ops {
     /* Map and read all units' registers, and write none. False: they cannot be used. */
     bool (*probe)(const struct iommu_machine *machine, struct diag *diag);
     /*
-     * After a probe() that was false: block all DMA and let interrupts pass. IOMMU_BLOCKING or,
-     * when not even that can be had, IOMMU_UNUSED: *diag stays as it is; or IOMMU_BROKEN. NULL:
-     * like IOMMU_UNUSED.
+     * After a probe() that was false: block all DMA and let interrupts pass, on all units that are
+     * there. What iommu_blocking() says, and *diag stays as it is; or IOMMU_BROKEN.
      */
     enum iommu_result (*block)(const struct iommu_machine *machine, struct diag *diag);
     /* Turn all on. False: one does not obey. */
@@ -38,6 +37,7 @@ struct iommu_ops {
     bool (*poll)(uint32_t unit, struct iommu_fault *fault);
     bool (*alert)(uint32_t apic_id, const volatile uint64_t *nmis);
     bool (*listen)(bool on);
+    bool (*snoops)(void); /* iommu_snoops() */
     const char *(*name)(void);
 };
 
@@ -45,6 +45,14 @@ extern const struct iommu_ops vtd_ops, amdvi_ops;
 
 /* Is it a client of that source? */
 bool iommu_is_of(const struct iommu_client *client, struct iommu_source source);
+
+/* So many of all units block. */
+static inline enum iommu_result iommu_blocking(uint32_t blocking, uint32_t all)
+{
+    if (blocking == 0)
+        return IOMMU_UNUSED;
+    return blocking < all ? IOMMU_BLOCKING_SOME : IOMMU_BLOCKING;
+}
 
 /* How long a unit may take for anything, in microseconds. None is known to take a hundredth. */
 #define IOMMU_PATIENCE_US 100000

@@ -97,6 +97,8 @@ uint32_t pci_init(const struct pci_segment *windows, uint32_t count, uint64_t ad
 uint32_t pci_take_over(struct pci_inventory *inventory)
 {
     pci_scan(&machine, inventory);
+    pci_find_errata(inventory);
+    pci_mask_errors(&machine, inventory);
     uint32_t masters = pci_silence(&machine, inventory);
     pci_size_bars(&machine, inventory);
     pci_isolate(&machine, inventory);

@@ -74,14 +74,15 @@ static bool invalidate(uint16_t segment, const struct vtd_pair *what, uint32_t c
     return done;
 }
 
+/* All of them, as those that make sense can block at least. False: one does not. */
 static bool map_units(const struct acpi_dmar *dmar, struct diag *diag)
 {
+    bool good = true;
     vtd.units = host_alloc(dmar->unit_count * sizeof(struct vtd_unit), 16);
-    for (uint32_t i = 0; i < dmar->unit_count; i++)
-        if (!vtd_unit_map(&vtd.units[i], &dmar->units[i], diag))
-            return false;
     vtd.unit_count = dmar->unit_count;
-    return true;
+    for (uint32_t i = 0; i < dmar->unit_count; i++)
+        good = vtd_unit_map(&vtd.units[i], &dmar->units[i], diag) && good;
+    return good;
 }
 
 static bool vtd_probe(const struct iommu_machine *machine, struct diag *diag)
@@ -92,6 +93,8 @@ static bool vtd_probe(const struct iommu_machine *machine, struct diag *diag)
         return false;
     if (!dmar->intr_remap)
         return diag_set(diag, "the DMAR table says that interrupts cannot be remapped");
+    if (machine->bad_remapping)
+        return diag_set(diag, "this chipset cannot remap interrupts (an erratum)");
     for (uint32_t i = 0; i < vtd.unit_count; i++) {
         struct vtd_caps caps;
         if (!vtd_caps_read(vtd.units[i].cap, vtd.units[i].ecap, vtd.x2apic, &caps, diag))
@@ -114,20 +117,21 @@ static bool disobeys(const struct iommu_machine *machine, uint32_t unit, struct 
 /* One empty root table for all units. What the probe did not find out counts as not there. */
 static enum iommu_result vtd_block(const struct iommu_machine *machine, struct diag *diag)
 {
-    for (uint32_t i = 0; i < vtd.unit_count; i++)
-        if (!vtd_is_there(vtd.units[i].cap, vtd.units[i].ecap))
-            return IOMMU_UNUSED;
-    if (vtd.unit_count == 0)
-        return IOMMU_UNUSED;
     const void *roots = host_alloc(PAGE_4K, PAGE_4K);
+    uint32_t blocking = 0;
     vtd.caps.coherent = false;
     publish(roots, PAGE_4K);
-    for (uint32_t i = 0; i < vtd.unit_count; i++)
-        if (!vtd_unit_block(&vtd.units[i], host_hpa(roots))) {
+    for (uint32_t i = 0; i < vtd.unit_count; i++) {
+        struct vtd_unit *unit = &vtd.units[i];
+        if (!unit->mapped || !vtd_is_there(unit->cap, unit->ecap))
+            continue;
+        if (!vtd_unit_block(unit, host_hpa(roots))) {
             disobeys(machine, i, diag);
             return IOMMU_BROKEN;
         }
-    return IOMMU_BLOCKING;
+        blocking++;
+    }
+    return iommu_blocking(blocking, vtd.unit_count);
 }
 
 static struct segment *segment_make(uint16_t number)
@@ -350,6 +354,11 @@ static bool vtd_listen(bool on)
     return false;
 }
 
+static bool vtd_snoops(void)
+{
+    return vtd.caps.snoop;
+}
+
 static const char *vtd_name(void)
 {
     return vtd.name;
@@ -373,5 +382,6 @@ const struct iommu_ops vtd_ops = {
     .poll = vtd_poll,
     .alert = vtd_alert,
     .listen = vtd_listen,
+    .snoops = vtd_snoops,
     .name = vtd_name,
 };

@@ -80,10 +80,12 @@ bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct di
     unit->cap = read64(unit, VTD_CAP_REG);
     unit->ecap = read64(unit, VTD_ECAP_REG);
     bool queue = (unit->ecap & VTD_ECAP_QI) != 0;
-    if (fault_register(unit, fault_registers(unit)) > size ||
-        (!queue && iotlb_register(unit) + 8 > size))
+    if (vtd_is_there(unit->cap, unit->ecap) &&
+        (fault_register(unit, fault_registers(unit)) > size ||
+         (!queue && iotlb_register(unit) + 8 > size)))
         return diag_set(diag, "the VT-d unit at 0x%llx has registers beyond their end",
                         (unsigned long long)from->base);
+    unit->mapped = true;
     return true;
 }
 
@@ -150,15 +152,18 @@ bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uin
     return !unit->dead;
 }
 
-/* Firmware's queue is let run empty before it goes away. */
+/* Firmware's queue is let run empty before it goes away, but for one that stands on an error: what
+ * forget_faults() cleared while it was on is back then. */
 static bool queue_on(struct vtd_unit *unit)
 {
     if (read32(unit, VTD_GSTS_REG) & VTD_GCMD_QIE) {
         uint64_t end = cpu_rdtsc() + tsc_from_us(IOMMU_PATIENCE_US);
-        while (read64(unit, VTD_IQH_REG) != read64(unit, VTD_IQT_REG) && cpu_rdtsc() < end)
+        while (read64(unit, VTD_IQH_REG) != read64(unit, VTD_IQT_REG) &&
+               !(read32(unit, VTD_FSTS_REG) & VTD_FSTS_ERRORS) && cpu_rdtsc() < end)
             cpu_pause();
         if (!command(unit, VTD_GCMD_QIE, false))
             return false;
+        write32(unit, VTD_FSTS_REG, VTD_FSTS_ERRORS);
     }
     write64(unit, VTD_IQT_REG, 0);
     write64(unit, VTD_IQA_REG, host_hpa(unit->queue).raw);

@@ -15,11 +15,13 @@ struct vtd_unit {
     uint32_t tail; /* of the queue: the next free descriptor */
     uint16_t segment;
     uint16_t next_fault; /* where to look first */
+    bool mapped;         /* vtd_unit_map() was true */
     _Atomic bool dead;   /* it did not answer, once */
     bool told;           /* the caller of vtd_unit_poll() knows */
 };
 
-/* Map its registers and read what it can do. False: firmware's numbers make no sense. */
+/* Map its registers and read what it can do. False: firmware's numbers make no sense. Of one that
+ * is not there at all, vtd_caps_read() knows. */
 bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct diag *diag);
 
 /* The tables that a unit is to use. */

@@ -30,6 +30,10 @@
 #define INTERRUPTS     UINT64_C(0xfee00000) /* MSIs are writes there */
 #define INTERRUPTS_END UINT64_C(0xfef00000)
 
+/* Where the fabric carries them, "Special Address Controls": the upper bits of the address. */
+#define FABRIC_ADDRESS    BITS(39, 24)
+#define FABRIC_INTERRUPTS 0xfdf8 /* Interrupt/EOI */
+
 /* Commands */
 #define COMMAND_CODE   BITS(63, 60)
 #define WAIT_STORE     BIT(0)
@@ -46,9 +50,14 @@ enum {
     INVALIDATE_IOMMU_ALL = 8,
 };
 
+bool amdvi_is_there(uint64_t features)
+{
+    return features != ~UINT64_C(0);
+}
+
 bool amdvi_caps_read(uint64_t features, bool x2apic, struct amdvi_caps *caps, struct diag *diag)
 {
-    if (features == ~UINT64_C(0)) {
+    if (!amdvi_is_there(features)) {
         return diag_set(diag, "an IOMMU of the IVRS table is not there");
     }
     *caps = (struct amdvi_caps){
@@ -93,6 +102,12 @@ uint64_t amdvi_control(uint8_t ivhd_flags)
 struct amdvi_dte amdvi_dte_blocked(void)
 {
     return (struct amdvi_dte){{DTE_V | DTE_TV, 0, DTE_IV, 0}};
+}
+
+/* Without IV messages are not remapped. */
+struct amdvi_dte amdvi_dte_no_memory(void)
+{
+    return (struct amdvi_dte){{DTE_V | DTE_TV, 0, 0, 0}};
 }
 
 uint64_t amdvi_dte_tables(hpa_t tables)
@@ -173,8 +188,19 @@ struct amdvi_pair amdvi_invalidate_all(void)
 /* Some units set I with every page fault: only writes to the interrupts' addresses are ones. */
 static bool is_interrupt(const struct amdvi_pair *event)
 {
-    return (event->low & AMDVI_EVENT_I) != 0 && event->high >= INTERRUPTS &&
-           event->high < INTERRUPTS_END;
+    return (event->low & AMDVI_EVENT_I) != 0 &&
+           ((event->high >= INTERRUPTS && event->high < INTERRUPTS_END) ||
+            field_get(FABRIC_ADDRESS, event->high) == FABRIC_INTERRUPTS);
+}
+
+/* IntCtl 0, which is in a blocked entry, makes a request invalid, and there is no I. */
+static bool is_aborted_interrupt(const struct amdvi_pair *event)
+{
+    uint64_t type = field_get(AMDVI_EVENT_TYPE, event->low);
+
+    return field_get(AMDVI_EVENT_CODE, event->low) == AMDVI_EVENT_INVALID_DEVICE_REQUEST &&
+           (event->low & AMDVI_EVENT_TR) == 0 &&
+           (type == AMDVI_INVALID_INTERRUPT || type == AMDVI_INVALID_INTERRUPT_RANGE);
 }
 
 static enum iommu_fault_kind kind_of(const struct amdvi_pair *event)
@@ -186,7 +212,7 @@ static enum iommu_fault_kind kind_of(const struct amdvi_pair *event)
         return IOMMU_FAULT_BLOCKED;
     case AMDVI_EVENT_IO_PAGE_FAULT:
     case AMDVI_EVENT_INVALID_DEVICE_REQUEST:
-        if (is_interrupt(event)) {
+        if (is_interrupt(event) || is_aborted_interrupt(event)) {
             return IOMMU_FAULT_INTERRUPT;
         }
         return (event->low & AMDVI_EVENT_RW) != 0 ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ;

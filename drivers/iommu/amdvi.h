@@ -34,6 +34,9 @@ struct amdvi_caps {
  */
 bool amdvi_caps_read(uint64_t features, bool x2apic, struct amdvi_caps *caps, struct diag *diag);
 
+/* Is anything behind these registers? */
+bool amdvi_is_there(uint64_t features);
+
 /* *all becomes what all units before and this one can do. */
 void amdvi_caps_join(struct amdvi_caps *all, const struct amdvi_caps *caps);
 
@@ -48,6 +51,9 @@ uint64_t amdvi_control(uint8_t ivhd_flags);
 
 /* No memory, no interrupt: what all devices have at first. */
 struct amdvi_dte amdvi_dte_blocked(void);
+
+/* No memory, but interrupts as they are. */
+struct amdvi_dte amdvi_dte_no_memory(void);
 
 /* Word 0 that lets a source through the domain's tables, and word 1, which counts with it. */
 uint64_t amdvi_dte_tables(hpa_t tables);

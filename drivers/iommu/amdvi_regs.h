@@ -73,4 +73,10 @@ enum amdvi_event {
 #define AMDVI_EVENT_RW     BIT(53) /* a write */
 #define AMDVI_EVENT_CODE   BITS(63, 60)
 
+/* INVALID_DEVICE_REQUEST: why, when it is no translation request */
+#define AMDVI_EVENT_TR                BIT(56)
+#define AMDVI_EVENT_TYPE              BITS(59, 57)
+#define AMDVI_INVALID_INTERRUPT       5 /* a posted write to Interrupt/EOI with IntCtl 0, ... */
+#define AMDVI_INVALID_INTERRUPT_RANGE 6 /* ... or to the reserved range before it */
+
 #endif

@@ -28,7 +28,7 @@ struct iommu_message {
 
 /* A right that a source did not have, in the order of the names in iommu_fault_name(). */
 enum iommu_fault_kind {
-    IOMMU_FAULT_BLOCKED,   /* the source is attached to nothing */
+    IOMMU_FAULT_BLOCKED,   /* the source is attached to nothing, or may not send such requests */
     IOMMU_FAULT_READ,      /* its domain has nothing to read there */
     IOMMU_FAULT_WRITE,     /* or nothing to write */
     IOMMU_FAULT_INTERRUPT, /* no such entry, or one of somebody else */

@@ -236,6 +236,9 @@ static enum iommu_fault_kind kind_of(uint8_t reason, bool write)
     switch (reason) {
     case VTD_FR_ROOT_NOT_PRESENT:
     case VTD_FR_CONTEXT_NOT_PRESENT:
+    case VTD_FR_TRANSLATED:
+    case VTD_FR_PASID:
+    case VTD_FR_PAGE_REQUEST:
         return IOMMU_FAULT_BLOCKED;
     case VTD_FR_BEYOND_WIDTH:
         return write ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ;

@@ -119,6 +119,7 @@ enum vtd_fault_reason {
     VTD_FR_BEYOND_WIDTH = 0x04,
     VTD_FR_WRITE = 0x05,
     VTD_FR_READ = 0x06,
+    VTD_FR_TRANSLATED = 0x0d,  /* a translated or translation request, which TT does not allow */
     VTD_FR_IR_RESERVED = 0x20, /* in the request */
     VTD_FR_IR_INDEX = 0x21,
     VTD_FR_IR_NOT_PRESENT = 0x22,
@@ -126,6 +127,8 @@ enum vtd_fault_reason {
     VTD_FR_IR_ENTRY = 0x24,
     VTD_FR_IR_COMPATIBILITY = 0x25,
     VTD_FR_IR_SOURCE = 0x26,
+    VTD_FR_PASID = 0x31,        /* a request with a PASID, ... */
+    VTD_FR_PAGE_REQUEST = 0x32, /* ... or for a page, which TTM 0 does not allow */
 };
 
 #endif

@@ -129,6 +129,9 @@ enum pci_fault {
     PCI_FAULT_BAR,
     PCI_FAULT_MSIX,
     PCI_FAULT_FULL,
+    PCI_FAULT_REMAPPING, /* errata.c: these three */
+    PCI_FAULT_VTD_ERRORS,
+    PCI_FAULT_VTD_UNMASKED,
 };
 
 struct pci_warning {
@@ -155,9 +158,17 @@ struct pci_inventory {
  */
 void pci_scan(const struct pci_access *access, struct pci_inventory *inventory);
 
+/* Warn of what is known to be wrong with this chipset (errata.c). */
+void pci_find_errata(struct pci_inventory *inventory);
+
+/* Keep it from taking what VT-d blocks for an error of the machine; a warning if it does not obey.
+ */
+void pci_mask_errors(const struct pci_access *access, struct pci_inventory *inventory);
+
 /*
  * Stop all functions but bridges from reading and writing memory (which includes MSIs) and from
- * raising INTx (quiet.c). Returns how many were bus masters.
+ * raising INTx, bridges from sending interrupts of their own, and virtual functions from asking for
+ * No Snoop (quiet.c). Returns how many were bus masters, without bridges.
  */
 uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory *inventory);
 
@@ -172,6 +183,10 @@ void pci_group(struct pci_inventory *inventory);
 void pci_find_resets(struct pci_inventory *inventory);
 
 /* ---- using it ---- */
+
+/* The function that says that VT-d cannot remap interrupts in this machine (errata.c), although its
+ * units say that they can. PCI_NONE: nobody does. */
+uint16_t pci_bad_remapping(const struct pci_inventory *inventory);
 
 /* The function's index, or PCI_NONE. */
 uint16_t pci_find(const struct pci_inventory *inventory, pci_address_t at);

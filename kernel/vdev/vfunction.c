@@ -208,6 +208,17 @@ void vfunction_reset(struct vfunction *v)
     v->msix_control = 0;
 }
 
+void vfunction_coherent(struct vfunction *v, const struct pci_access *access)
+{
+    uint32_t reg = (uint32_t)v->caps.pcie + DEVICE_CONTROL;
+    if (v->caps.pcie == 0 || reg >= PCI_CONFIG_SIZE)
+        return;
+    v->rules[DWORD(reg)].writable &= (uint32_t)~DEVICE_NO_SNOOP;
+    uint16_t control = pci_read16(access, v->address, reg);
+    if (control != UINT16_MAX)
+        pci_write16(access, v->address, reg, control & (uint16_t)~DEVICE_NO_SNOOP);
+}
+
 /* Which BAR a register is; only for rules of that kind. */
 static uint32_t bar_at(uint32_t reg)
 {

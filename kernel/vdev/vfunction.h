@@ -97,6 +97,13 @@ void vfunction_wire(struct vfunction *v, uint8_t pin, uint8_t line);
 /* What the guest wrote is forgotten: its start. The device has been reset. */
 void vfunction_reset(struct vfunction *v);
 
+/*
+ * No Snoop is off in the device and stays so: for where the IOMMU does not make what it sends
+ * coherent, as nobody writes a guest's caches back. At each start, after the device's reset, which
+ * turns it on.
+ */
+void vfunction_coherent(struct vfunction *v, const struct pci_access *access);
+
 /* As if it was pulled out, until vfunction_reset(): it is no bus master and sends no interrupts,
  * all registers read all ones. */
 void vfunction_remove(struct vfunction *v, const struct pci_access *access);

@@ -160,6 +160,9 @@ static void test_faults(void **state)
         {0x22, 0, IOMMU_FAULT_INTERRUPT},  {0x23, 0, IOMMU_FAULT_TABLE},
         {0x24, 0, IOMMU_FAULT_TABLE},      {0x25, 0, IOMMU_FAULT_INTERRUPT},
         {0x26, 0, IOMMU_FAULT_INTERRUPT},  {0xff, 0, IOMMU_FAULT_TABLE},
+        {0x0c, read, IOMMU_FAULT_TABLE},   {0x0d, read, IOMMU_FAULT_BLOCKED},
+        {0x0d, 0, IOMMU_FAULT_BLOCKED},    {0x30, read, IOMMU_FAULT_TABLE},
+        {0x31, read, IOMMU_FAULT_BLOCKED}, {0x32, read, IOMMU_FAULT_BLOCKED},
     };
 
     (void)state;

@@ -216,6 +216,27 @@ static void device_control(void **state)
     assert_int_equal(fake_get(device, at_pcie + 10, 2), 5);
 }
 
+/* Its reset left the bit on, as the specification has it. */
+static void no_snoop_stays_off(void **state)
+{
+    (void)state;
+    fake_put(device, at_pcie + 8, 4, 0x000f2810);
+    vfunction_coherent(&v, &fake_access);
+    assert_int_equal(fake_get(device, at_pcie + 8, 4), 0x000f2010);
+    assert_int_equal(get(at_pcie + 8, 2), 0x2010);
+    put(at_pcie + 8, 2, 0xffff);
+    assert_int_equal(fake_get(device, at_pcie + 8, 4), 0x000f7110);
+    vfunction_reset(&v);
+    put(at_pcie + 9, 1, 0xff);
+    assert_int_equal(fake_get(device, at_pcie + 8, 4), 0x000f7110);
+
+    fake_put(device, at_pcie + 8, 2, 0xffff); /* it does not answer */
+    vfunction_coherent(&v, &fake_access);
+    assert_int_equal(fake_get(device, at_pcie + 8, 2), 0xffff);
+    v.caps.pcie = 0; /* conventional PCI has no such thing */
+    vfunction_coherent(&v, &fake_access);
+}
+
 static void msi_is_virtual(void **state)
 {
     struct vfunction_message first = {UINT64_C(0x1fee00018), 0x40};
@@ -477,6 +498,7 @@ int main(void)
         cmocka_unit_test_setup(looping_list_ends, setup),
         cmocka_unit_test_setup(default_is_read_only, setup),
         cmocka_unit_test_setup(device_control, setup),
+        cmocka_unit_test_setup(no_snoop_stays_off, setup),
         cmocka_unit_test_setup(msi_is_virtual, setup),
         cmocka_unit_test_setup(msi_stays_on, setup),
         cmocka_unit_test_setup(short_msi, setup),

@@ -15,23 +15,24 @@ static struct acpi_host host;
 static uint64_t cap, ecap;
 static struct vtd_roots roots[3]; /* what each was started with */
 static uint32_t told[3];
-static int dead;
+static int dead, absent, senseless; /* units that are so */
+static bool bad_remapping;          /* so is the chipset */
 static uint32_t pending[3], asked[3];
 
 const struct iommu_ops amdvi_ops;
 
-bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct diag *diag)
-{
-    (void)diag;
-    unit->segment = from->segment;
-    unit->cap = cap;
-    unit->ecap = ecap;
-    return true;
-}
-
 static int number_of(const struct vtd_unit *unit)
 {
     return (int)(unit - vtd.units);
+}
+
+bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct diag *diag)
+{
+    unit->segment = from->segment;
+    unit->cap = absent == number_of(unit) ? UINT64_MAX : cap;
+    unit->ecap = absent == number_of(unit) ? UINT64_MAX : ecap;
+    unit->mapped = senseless != number_of(unit);
+    return unit->mapped || diag_set(diag, "no sense");
 }
 
 bool vtd_unit_start(struct vtd_unit *unit, const struct vtd_roots *from)
@@ -91,8 +92,10 @@ void vtd_unit_listen(const struct vtd_unit *unit, bool on)
 
 static enum iommu_result boot(struct diag *diag)
 {
-    struct iommu_machine machine = {
-        .remapping = {.host = &host}, .x2apic = true, .demand = {.clients = 4, .irqs = 256}};
+    struct iommu_machine machine = {.remapping = {.host = &host},
+                                    .x2apic = true,
+                                    .bad_remapping = bad_remapping,
+                                    .demand = {.clients = 4, .irqs = 256}};
 
     ops = NULL;
     clients = NULL;
@@ -110,7 +113,8 @@ static void machine_with_three_units(void)
     host.dmar.units[2].segment = 7;
     cap = CAP;
     ecap = ECAP;
-    dead = -1;
+    dead = absent = senseless = -1;
+    bad_remapping = false;
     memset(pending, 0, sizeof(pending));
 }
 
@@ -308,6 +312,19 @@ static void test_three_levels(void **state)
     assert_non_null(strstr(diag.message, "39 bits"));
 }
 
+static void test_snooping(void **state)
+{
+    struct diag diag;
+
+    (void)state;
+    machine_with_three_units();
+    assert_int_equal(boot(&diag), IOMMU_ON);
+    assert_false(iommu_snoops());
+    ecap |= VTD_ECAP_SC;
+    assert_int_equal(boot(&diag), IOMMU_ON);
+    assert_true(iommu_snoops());
+}
+
 static void test_domains_run_out(void **state)
 {
     struct diag diag = {.message = ""};
@@ -367,6 +384,10 @@ static void test_blocks_at_least(void **state)
     host.dmar.intr_remap = false;
     assert_int_equal(boot(&diag), IOMMU_BLOCKING);
     machine_with_three_units();
+    bad_remapping = true;
+    assert_int_equal(boot(&diag), IOMMU_BLOCKING);
+    assert_non_null(strstr(diag.message, "erratum"));
+    machine_with_three_units();
     host.madt.ioapic_count = 1;
     host.madt.ioapics[0].id = 5;
     assert_int_equal(boot(&diag), IOMMU_BLOCKING);
@@ -377,6 +398,32 @@ static void test_blocks_at_least(void **state)
     dead = 1;
     assert_int_equal(boot(&diag), IOMMU_BROKEN);
     assert_non_null(strstr(diag.message, "0xfed91000"));
+}
+
+/* Nor do units that are not there, or make no sense, keep the others from it. */
+static void test_blocks_with_units_missing(void **state)
+{
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    for (int unit = 0; unit < 3; unit++) {
+        machine_with_three_units();
+        memset(empty, 0, sizeof(empty));
+        absent = unit;
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+        assert_non_null(strstr(diag.message, "not there"));
+        senseless = (unit + 1) % 3;
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+        for (int other = 0; other < 3; other++)
+            assert_int_equal(empty[other].raw != 0, other != absent);
+        memset(empty, 0, sizeof(empty));
+        absent = -1;
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+        assert_non_null(strstr(diag.message, "no sense"));
+        for (int other = 0; other < 3; other++)
+            assert_int_equal(empty[other].raw != 0, other != senseless);
+        assert_false(iommu_on());
+    }
 }
 
 static void test_all_units_alert(void **state)
@@ -428,9 +475,11 @@ int main(void)
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_entries_run_out),
         cmocka_unit_test(test_three_levels),
+        cmocka_unit_test(test_snooping),
         cmocka_unit_test(test_domains_run_out),
         cmocka_unit_test(test_not_usable),
         cmocka_unit_test(test_blocks_at_least),
+        cmocka_unit_test(test_blocks_with_units_missing),
         cmocka_unit_test(test_all_units_alert),
         cmocka_unit_test(test_source_of_an_hpet),
     };

@@ -12,6 +12,7 @@
 #include "drivers/vtd_unit.c"
 
 #define FIRMWARE_TABLE UINT64_C(0x7000000)
+#define FIRMWARE_QUEUE UINT64_C(0x7100000) /* of nonsense */
 #define FRO            0x220
 #define IOTLB          0x1f8
 #define RECORDS        4
@@ -32,7 +33,7 @@ static struct {
     bool fixed_only; /* an NMI is not what it can send */
     struct vtd_pair records[RECORDS];
     bool contexts_stale, tlb_stale, irtes_stale;
-    uint64_t ecap, ccmd, iotlb;
+    uint64_t cap, ecap, ccmd, iotlb;
     bool ccmd_stuck, iotlb_stuck, does_part; /* of what CCMD and IOTLB ask for */
     bool queue_stuck, queue_error;
     bool ever_off; /* translation was off after it was on */
@@ -50,6 +51,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&unit, 0, sizeof(unit));
+    unit.cap = CAP;
     unit.ecap = VTD_ECAP_QI | VTD_ECAP_IR | field_put(VTD_ECAP_IRO, (IOTLB - 8) / 16);
     host_taken = 0;
     host_alloc(sizeof(struct vtd_unit), 16); /* the first: see map() */
@@ -139,8 +141,8 @@ static void descriptor_run(const struct vtd_pair *what)
 
 static void queue_run(void)
 {
-    while (unit.iqh != unit.iqt && !unit.queue_stuck) {
-        if (unit.queue_error) {
+    while (unit.iqh != unit.iqt && !unit.queue_stuck && !(unit.faults & VTD_FSTS_IQE)) {
+        if (unit.queue_error || unit.iqa == FIRMWARE_QUEUE) {
             unit.faults |= (uint32_t)VTD_FSTS_IQE;
             return;
         }
@@ -193,7 +195,7 @@ static uint64_t unit_read(uint32_t reg, int size)
     }
     switch (reg) {
     case VTD_CAP_REG:
-        return CAP;
+        return unit.cap;
     case VTD_ECAP_REG:
         return unit.ecap;
     case VTD_GSTS_REG:
@@ -268,6 +270,9 @@ static void unit_write(uint32_t reg, uint64_t value, int size)
         break;
     case VTD_FSTS_REG:
         unit.faults &= ~(uint32_t)value;
+        if ((unit.status & VTD_GCMD_QIE) != 0) { /* it looks at the same descriptor again */
+            queue_run();
+        }
         break;
     case VTD_ICS_REG:
         unit.ics &= ~(uint32_t)value;
@@ -350,6 +355,30 @@ static void test_takeover_from_scalable_mode(void **state)
     unit.roots = unit.roots_used = FIRMWARE_TABLE | 0x400;
     assert_true(vtd_unit_start(map(), &roots));
     assert_running();
+}
+
+/* Firmware's queue stands at a descriptor that the unit does not know. */
+static void test_takeover_of_a_bad_queue(void **state)
+{
+    for (int block = 0; block < 2; block++) {
+        setup(state);
+        unit.status = VTD_GCMD_TE | VTD_GCMD_SRTP | VTD_GCMD_QIE;
+        unit.roots = unit.roots_used = FIRMWARE_TABLE;
+        unit.iqa = FIRMWARE_QUEUE;
+        unit.iqh = 0x10;
+        unit.iqt = 0x20;
+        unit.faults = (uint32_t)VTD_FSTS_IQE;
+        uint64_t before = now;
+        if (block) {
+            assert_true(vtd_unit_block(map(), roots.contexts));
+        } else {
+            assert_true(vtd_unit_start(map(), &roots));
+            assert_running();
+        }
+        assert_int_equal(fault_status(), 0);
+        assert_false(unit.ever_off);
+        assert_true(now - before < IOMMU_PATIENCE_US);
+    }
 }
 
 static void test_unit_that_does_not_obey(void **state)
@@ -520,6 +549,9 @@ static void test_registers_beyond_the_end(void **state)
     assert_false(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
     unit.ecap |= VTD_ECAP_QI; /* it needs no others */
     assert_true(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
+
+    unit.cap = unit.ecap = UINT64_MAX; /* not there: it has no registers at all */
+    assert_true(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
 }
 
 #include "tests/unit/vtd_events.h"
@@ -530,6 +562,7 @@ int main(void)
         cmocka_unit_test_setup(test_start, setup),
         cmocka_unit_test_setup(test_takeover, setup),
         cmocka_unit_test_setup(test_takeover_from_scalable_mode, setup),
+        cmocka_unit_test_setup(test_takeover_of_a_bad_queue, setup),
         cmocka_unit_test_setup(test_unit_that_does_not_obey, setup),
         cmocka_unit_test_setup(test_block, setup),
         cmocka_unit_test_setup(test_block_takes_over, setup),

@@ -4,7 +4,8 @@
 #define BULKHEAD_TESTS_UNIT_VTD_EVENTS_H
 
 /* After an error of the queue a unit tells its faults as before: nothing in FSTS keeps it from
- * that, not even an error that comes late. */
+ * that, not even an error that comes late. But for one whose queue does not go off: it goes on
+ * looking at the same descriptor; its records are there for who asks. */
 static void test_dead_unit_tells(void **state)
 {
     const struct vtd_pair what[] = {vtd_invalidate_irte(3)};
@@ -13,6 +14,7 @@ static void test_dead_unit_tells(void **state)
         setup(state);
         struct vtd_unit *placed = map();
         struct iommu_fault fault;
+        uint32_t left = stuck ? (uint32_t)VTD_FSTS_IQE : 0;
         assert_true(vtd_unit_start(placed, &roots));
         unit.queue_error = true;
         unit.stuck = stuck ? VTD_GCMD_QIE : 0;
@@ -20,14 +22,14 @@ static void test_dead_unit_tells(void **state)
         assert_false(vtd_unit_invalidate(placed, what, 1));
         assert_true(now - before < 2 * IOMMU_PATIENCE_US);
         assert_int_equal(unit.status & VTD_GCMD_QIE, unit.stuck);
-        assert_int_equal(fault_status(), 0);
+        assert_int_equal(fault_status(), left);
         assert_true(vtd_unit_poll(placed, &fault));
         assert_int_equal(fault.kind, IOMMU_FAULT_UNIT);
         unit.faults = (uint32_t)VTD_FSTS_ITE;
         before = now;
         assert_false(vtd_unit_poll(placed, &fault));
         assert_int_equal(now, before);
-        assert_int_equal(fault_status(), 0);
+        assert_int_equal(fault_status(), left);
         unit.records[0] = (struct vtd_pair){0x1000, VTD_FRCD_F | UINT64_C(2) << 32 | 9};
         assert_true(vtd_unit_poll(placed, &fault));
         assert_int_equal(fault.source.id, 9);
