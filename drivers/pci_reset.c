@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "drivers/pci_reset.h"
 
-#include "arch/x86/cpu/tsc.h"
 #include "drivers/pci.h"
 
 /* Microseconds. */
@@ -35,50 +34,51 @@ static void write16(pci_address_t at, uint32_t reg, uint64_t value)
 }
 
 /* What it has asked for should have come back; if it does not, the reset is all the more due. */
-static void wait_pending(const struct pci_function *function, uint32_t reg, uint64_t bit)
+static void wait_pending(const struct pci_function *function, uint32_t reg, uint64_t bit,
+                         pci_wait *wait)
 {
     for (uint64_t us = 0; us < PENDING_MAX && (read16(function, reg & ~1u) >> 8 * (reg & 1) & bit);
          us += PENDING_STEP)
-        tsc_wait_us(PENDING_STEP);
+        wait(PENDING_STEP);
 }
 
-static uint64_t reset_flr(const struct pci_function *function)
+static uint64_t reset_flr(const struct pci_function *function, pci_wait *wait)
 {
     uint32_t at = function->caps.pcie;
-    wait_pending(function, at + PCIE_STATUS, PCIE_PENDING);
+    wait_pending(function, at + PCIE_STATUS, PCIE_PENDING, wait);
     write16(function->address, at + PCIE_CONTROL, read16(function, at + PCIE_CONTROL) | PCIE_FLR);
     return RESET_TIME;
 }
 
-static uint64_t reset_af(const struct pci_function *function)
+static uint64_t reset_af(const struct pci_function *function, pci_wait *wait)
 {
     uint32_t at = function->caps.af;
     const struct pci_access *access = pci_machine();
-    wait_pending(function, at + AF_STATUS, AF_PENDING);
+    wait_pending(function, at + AF_STATUS, AF_PENDING, wait);
     access->write(access->context, function->address, at + AF_CONTROL, 1, (uint32_t)AF_INITIATE);
     return RESET_TIME;
 }
 
-static uint64_t reset_bus(pci_address_t bridge)
+static uint64_t reset_bus(pci_address_t bridge, pci_wait *wait)
 {
     uint16_t control = pci_read16(pci_machine(), bridge, PCI_BRIDGE_CONTROL);
     write16(bridge, PCI_BRIDGE_CONTROL, control | PCI_BRIDGE_RESET);
-    tsc_wait_us(BUS_HELD);
+    wait(BUS_HELD);
     write16(bridge, PCI_BRIDGE_CONTROL, control & ~PCI_BRIDGE_RESET);
     return RESET_TIME;
 }
 
-static uint64_t reset_power(const struct pci_function *function)
+static uint64_t reset_power(const struct pci_function *function, pci_wait *wait)
 {
     uint32_t reg = function->caps.pm + PCI_PM_CONTROL;
     uint64_t control = read16(function, reg) & ~PM_STATE;
     write16(function->address, reg, control | PM_D3HOT);
-    tsc_wait_us(POWER_TIME);
+    wait(POWER_TIME);
     write16(function->address, reg, control);
     return POWER_TIME;
 }
 
-uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t bridge)
+uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t bridge, pci_wait *wait)
 {
     const struct pci_caps *caps = &function->caps;
     write16(function->address, PCI_COMMAND, PCI_COMMAND_NO_INTX);
@@ -88,13 +88,13 @@ uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t brid
         write16(function->address, caps->msix + PCI_MSIX_CONTROL, 0);
     switch ((enum pci_reset)function->reset) {
     case PCI_RESET_FLR:
-        return reset_flr(function);
+        return reset_flr(function, wait);
     case PCI_RESET_AF_FLR:
-        return reset_af(function);
+        return reset_af(function, wait);
     case PCI_RESET_BUS:
-        return reset_bus(bridge);
+        return reset_bus(bridge, wait);
     case PCI_RESET_PM:
-        return reset_power(function);
+        return reset_power(function, wait);
     case PCI_RESET_NONE:
         break;
     }
@@ -120,12 +120,12 @@ static void restore_bar(const struct pci_function *function, uint32_t bar)
         pci_write32(pci_machine(), function->address, reg + 4, (uint32_t)(from->base >> 32));
 }
 
-bool pci_reset_end(const struct pci_function *function)
+bool pci_reset_end(const struct pci_function *function, pci_wait *wait)
 {
     for (uint64_t us = 0; !answers(function); us += ANSWER_STEP) {
         if (us >= ANSWER_MAX)
             return false;
-        tsc_wait_us(ANSWER_STEP);
+        wait(ANSWER_STEP);
     }
     /* A virtual function's addresses are in its physical one. */
     for (uint32_t bar = 0; bar < PCI_BARS && !(function->flags & PCI_VIRTUAL); bar++)

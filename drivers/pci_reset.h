@@ -5,18 +5,21 @@
 
 #include "kernel/pci/inventory.h"
 
+/* Let so many microseconds pass, or more. The processor may have others to look after meanwhile. */
+typedef void pci_wait(uint64_t us);
+
 /*
  * Stop the function and begin its reset, of the kind that the inventory found; without one it is
  * only stopped: no bus master, no interrupts, no decoding. `bridge` is the one above it, for a bus
  * reset. Returns how many microseconds have to pass until pci_reset_end(). The bus must not be used
  * by others meanwhile. After pci_keep() of both.
  */
-uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t bridge);
+uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t bridge, pci_wait *wait);
 
 /*
  * Wait until it answers, a second at most, and give it back its addresses: the machine's, all else
  * off. False: it does not answer.
  */
-bool pci_reset_end(const struct pci_function *function);
+bool pci_reset_end(const struct pci_function *function, pci_wait *wait);
 
 #endif

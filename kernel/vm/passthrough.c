@@ -108,10 +108,16 @@ static void faults_forget(struct passthrough_faults *faults)
     atomic_store(&faults->answered, false);
 }
 
+/* A device takes its time. This processor may be the one that looks after all guests' timers. */
+static void attend(uint64_t us)
+{
+    uint64_t until = cpu_rdtsc() + tsc_from_us(us);
+    while (cpu_rdtsc() < until)
+        vcpu_attend_outside(cpu_this());
+}
+
 static bool device_start(struct guest *guest, struct passthrough *p)
 {
-    if (!pci_reset_end(&p->planned->function))
-        return refuse(guest, p, "does not come back from its reset");
     faults_forget(&p->faults);
     lock_take(&guest->devices);
     vfunction_reset(p->config);
@@ -128,12 +134,13 @@ bool passthrough_start(struct guest *guest)
     uint64_t longest = 0;
     for (uint32_t i = 0; i < set->count; i++) {
         const struct plan_device *planned = set->devices[i].planned;
-        uint64_t us = pci_reset_begin(&planned->function, planned->bridge);
+        uint64_t us = pci_reset_begin(&planned->function, planned->bridge, attend);
         longest = us > longest ? us : longest;
     }
-    uint64_t until = cpu_rdtsc() + tsc_from_us(longest);
-    while (cpu_rdtsc() < until)
-        vcpu_attend_outside(cpu_this());
+    attend(longest);
+    for (uint32_t i = 0; i < set->count; i++)
+        if (!pci_reset_end(&set->devices[i].planned->function, attend))
+            return refuse(guest, &set->devices[i], "does not come back from its reset");
     for (uint32_t i = 0; i < set->count; i++)
         if (!device_start(guest, &set->devices[i]))
             return false;
@@ -158,7 +165,7 @@ void passthrough_stop(struct guest *guest)
         lock_take(&guest->devices); /* from here on nobody else touches it */
         atomic_store(&p->state, PASSTHROUGH_OFF);
         lock_release(&guest->devices);
-        pci_reset_begin(&p->planned->function, p->planned->bridge);
+        pci_reset_begin(&p->planned->function, p->planned->bridge, attend);
         if (!detach(p))
             refuse(guest, p, "has a dead IOMMU");
     }

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Resets of PCI functions, against a model of one behind a port: a reset of each kind takes away
+ * all that the specifications say it does, and the function does not answer for a while.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "drivers/pci_reset.c"
+#include "tests/unit/pci_machine.h"
+
+#define LINK_UP   50000 /* microseconds that a reset takes */
+#define LONG_WAIT 10000 /* as long as nobody may be away from other guests' timers */
+#define BAR_BASE  0xfe000000u
+#define BAR_SIZE  0x100000u
+
+static struct {
+    uint64_t now, back_at; /* microseconds: now, and when the function answers again */
+    uint64_t takes;
+    uint64_t longest; /* wait */
+    uint32_t resets;
+    uint32_t pm, pcie, af;
+    bool held;        /* the bus is in reset */
+    bool deep;        /* D3hot */
+    uint64_t idle_at; /* it has transactions pending until then */
+    uint8_t cold[PCI_EXTENDED_SIZE];
+} model;
+
+static struct fake *device, *bridge;
+
+/* ---- the model ---- */
+
+static bool is_away(void)
+{
+    return model.held || model.now < model.back_at;
+}
+
+/* "Function Level Reset (FLR)": what stays of Device Control is Max_Payload_Size. */
+static void model_reset(bool flr)
+{
+    uint32_t reg = model.pcie + PCIE_CONTROL;
+    uint32_t payload = fake_get(device, reg, 2) & 0xe0;
+    memcpy(device->space, model.cold, sizeof(device->space));
+    if (flr)
+        fake_put(device, reg, 2, (fake_get(device, reg, 2) & ~0xe0u) | payload);
+    model.back_at = model.now + model.takes;
+    model.resets++;
+}
+
+static uint32_t model_read(void *context, pci_address_t at, uint32_t reg, unsigned size)
+{
+    bool own = at.raw == device->at.raw;
+    if (own && is_away())
+        return bytes_of_ones(size);
+    uint32_t value = fake_read(context, at, reg, size);
+    if (own && reg == model.pcie + PCIE_STATUS && model.now < model.idle_at)
+        value |= (uint32_t)PCIE_PENDING;
+    return value;
+}
+
+static void device_written(uint32_t reg, uint32_t value)
+{
+    if (model.pcie != 0 && reg == model.pcie + PCIE_CONTROL && value & PCIE_FLR)
+        model_reset(true);
+    if (model.af != 0 && reg == model.af + AF_CONTROL && value & AF_INITIATE)
+        model_reset(true);
+    if (model.pm == 0 || reg != model.pm + PCI_PM_CONTROL)
+        return;
+    bool was_deep = model.deep;
+    model.deep = (value & PM_STATE) == PM_D3HOT;
+    if (was_deep && !model.deep)
+        model_reset(false);
+}
+
+static void model_write(void *context, pci_address_t at, uint32_t reg, unsigned size,
+                        uint32_t value)
+{
+    if (at.raw == device->at.raw && is_away())
+        return;
+    fake_write(context, at, reg, size, value);
+    if (at.raw == device->at.raw)
+        device_written(reg, value);
+    if (at.raw != bridge->at.raw || reg != PCI_BRIDGE_CONTROL)
+        return;
+    bool was_held = model.held;
+    model.held = (value & PCI_BRIDGE_RESET) != 0;
+    if (was_held && !model.held)
+        model_reset(false);
+}
+
+static void model_wait(uint64_t us)
+{
+    model.now += us;
+    model.longest = us > model.longest ? us : model.longest;
+}
+
+const struct pci_access *pci_machine(void)
+{
+    return &fake_access;
+}
+
+/* ---- worlds ---- */
+
+/* One that can be reset in each way; which one is taken is up to the test. */
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    memset(&model, 0, sizeof(model));
+    model.takes = LINK_UP;
+    bridge = fake_port(0, 1, 1, 1, PCI_PORT_ROOT);
+    fake_let_write(bridge, PCI_BRIDGE_CONTROL, 2, UINT16_MAX);
+    device = fake_add(1, 0, 0, 0x808610d3, 0x020000);
+    fake_bar(device, PCI_BAR0, 0, BAR_SIZE, 0);
+    model.pm = fake_cap(device, PCI_CAP_PM, 8);
+    model.pcie = fake_pcie(device, PCI_PORT_ENDPOINT);
+    fake_put(device, model.pcie + PCIE_CONTROL, 2, 0x2810); /* as it comes up */
+    fake_let_write(device, model.pcie + PCIE_CONTROL, 2, 0x7fff);
+    model.af = fake_cap(device, PCI_CAP_AF, 6);
+    fake_put(device, PCI_COMMAND, 2, 0);
+    memcpy(model.cold, device->space, sizeof(model.cold));
+
+    /* Firmware's work. */
+    fake_put(device, PCI_BAR0, 4, BAR_BASE);
+    fake_put(device, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    fake_access.read = model_read;
+    fake_access.write = model_write;
+    return 0;
+}
+
+static struct pci_function *take(enum pci_reset reset)
+{
+    fake_inventory();
+    struct pci_function *function = found(1, 0, 0);
+    assert_non_null(function);
+    function->reset = (uint8_t)reset;
+    return function;
+}
+
+/* As kernel/vm does it. */
+static bool run(const struct pci_function *function)
+{
+    uint64_t us = pci_reset_begin(function, bridge->at, model_wait);
+    model.now += us;
+    return pci_reset_end(function, model_wait);
+}
+
+static const enum pci_reset all_kinds[] = {PCI_RESET_FLR, PCI_RESET_AF_FLR, PCI_RESET_BUS,
+                                           PCI_RESET_PM, PCI_RESET_NONE};
+
+/* ---- tests ---- */
+
+/* Each kind is one reset, and the function has its address again, but nothing is on. */
+static void each_kind_resets(void **state)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(all_kinds); i++) {
+        setup(state);
+        assert_true(run(take(all_kinds[i])));
+        assert_int_equal(model.resets, all_kinds[i] != PCI_RESET_NONE);
+        assert_int_equal(fake_get(device, PCI_BAR0, 4), BAR_BASE);
+        assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+    }
+}
+
+/* Whoever waits can look after others: no wait is long, however slow the device is. */
+static void waits_are_short(void **state)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(all_kinds); i++) {
+        setup(state);
+        const struct pci_function *function = take(all_kinds[i]);
+        model.takes = 700000;
+        model.idle_at = 80000;
+        assert_true(run(function));
+        assert_true(model.longest > 0 || all_kinds[i] == PCI_RESET_NONE);
+        assert_true(model.longest <= LONG_WAIT);
+    }
+}
+
+static void lost_one_is_given_up(void **state)
+{
+    (void)state;
+    const struct pci_function *function = take(PCI_RESET_FLR);
+    model.takes = UINT64_C(1) << 40;
+    assert_false(run(function));
+    assert_true(model.now < 3000000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_kind_resets),
+        cmocka_unit_test(waits_are_short),
+        cmocka_unit_test_setup(lost_one_is_given_up, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
