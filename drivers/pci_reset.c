@@ -109,17 +109,6 @@ static bool answers(const struct pci_function *function)
     return value != UINT32_MAX && value != PCI_ID_NOT_READY;
 }
 
-static void restore_bar(const struct pci_function *function, uint32_t bar)
-{
-    const struct pci_bar *from = &function->bars[bar];
-    uint32_t reg = PCI_BAR0 + 4 * bar;
-    if (pci_bar_size(from) == 0)
-        return;
-    pci_write32(pci_machine(), function->address, reg, (uint32_t)from->base);
-    if (from->kind == PCI_BAR_64)
-        pci_write32(pci_machine(), function->address, reg + 4, (uint32_t)(from->base >> 32));
-}
-
 bool pci_reset_end(const struct pci_function *function, pci_wait *wait)
 {
     for (uint64_t us = 0; !answers(function); us += ANSWER_STEP) {
@@ -127,12 +116,5 @@ bool pci_reset_end(const struct pci_function *function, pci_wait *wait)
             return false;
         wait(ANSWER_STEP);
     }
-    /* A virtual function's addresses are in its physical one. */
-    for (uint32_t bar = 0; bar < PCI_BARS && !(function->flags & PCI_VIRTUAL); bar++)
-        restore_bar(function, bar);
-    if (pci_bar_size(&function->bars[PCI_ROM]) != 0)
-        pci_write32(pci_machine(), function->address, PCI_ROM_BAR,
-                    (uint32_t)function->bars[PCI_ROM].base);
-    write16(function->address, PCI_COMMAND, PCI_COMMAND_NO_INTX);
-    return true;
+    return pci_restore(pci_machine(), function);
 }

@@ -17,8 +17,8 @@ typedef void pci_wait(uint64_t us);
 uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t bridge, pci_wait *wait);
 
 /*
- * Wait until it answers, a second at most, and give it back its addresses: the machine's, all else
- * off. False: it does not answer.
+ * Wait until it answers, a second at most, and give it back what it had when it was found, all else
+ * off (pci_restore). False: it does not answer, or does not take it.
  */
 bool pci_reset_end(const struct pci_function *function, pci_wait *wait);
 

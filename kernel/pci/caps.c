@@ -84,10 +84,15 @@ static void read_af(const struct pci_access *access, struct pci_function *functi
         function->flags |= PCI_HAS_AF_FLR;
 }
 
+/* What redirects every request upstream, to the IOMMU, and lets none pass that says it is
+ * translated already. */
+#define ACS_WANTED (PCI_ACS_SV | PCI_ACS_TB | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF)
+
+/* "Access Control Services": what it lacks of these, it does not need. */
 static void read_acs(const struct pci_access *access, struct pci_function *function, uint32_t at)
 {
-    (void)access;
     function->caps.acs = (uint16_t)at;
+    function->kept.acs = pci_read16(access, function->address, at + PCI_ACS_CAPS) & ACS_WANTED;
 }
 
 static void read_ari(const struct pci_access *access, struct pci_function *function, uint32_t at)

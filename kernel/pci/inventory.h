@@ -93,6 +93,11 @@ struct pci_caps {
     uint32_t pba_offset;
 };
 
+/* What a reset takes away and has to come back (kept.c), beside the BARs. */
+struct pci_kept {
+    uint16_t acs; /* ACS Control, which the flag PCI_ISOLATES says is on */
+};
+
 struct pci_function {
     pci_address_t address;
     uint16_t vendor, device; /* a virtual function's are what its physical function says */
@@ -112,6 +117,7 @@ struct pci_function {
     uint16_t alias;    /* the requester id under which a conventional bus's bridge passes on what it
                         * sends, else its own */
     struct pci_caps caps;
+    struct pci_kept kept;
     struct pci_bar bars[PCI_BAR_COUNT];
     struct pci_window windows[PCI_WINDOWS]; /* of bridges to PCI */
 };
@@ -204,6 +210,12 @@ uint16_t pci_blocked_by(const struct pci_inventory *inventory, uint16_t index, u
 /* Keep a silent function from answering at its BARs, too (quiet.c); bridges are left as they are.
  */
 void pci_deafen(const struct pci_access *access, const struct pci_function *function);
+
+/*
+ * The function has been reset, and answers: give it back what the inventory knows of it, all else
+ * off (kept.c). False: it does not take it, and is not to be used.
+ */
+bool pci_restore(const struct pci_access *access, const struct pci_function *function);
 
 static inline bool pci_is_bridge(const struct pci_function *function)
 {

@@ -140,7 +140,7 @@ bool passthrough_start(struct guest *guest)
     attend(longest);
     for (uint32_t i = 0; i < set->count; i++)
         if (!pci_reset_end(&set->devices[i].planned->function, attend))
-            return refuse(guest, &set->devices[i], "does not come back from its reset");
+            return refuse(guest, &set->devices[i], "does not come back from its reset as it was");
     for (uint32_t i = 0; i < set->count; i++)
         if (!device_start(guest, &set->devices[i]))
             return false;

@@ -22,7 +22,7 @@ static struct {
     uint64_t takes;
     uint64_t longest; /* wait */
     uint32_t resets;
-    uint32_t pm, pcie, af;
+    uint32_t pm, pcie, af, acs;
     bool held;        /* the bus is in reset */
     bool deep;        /* D3hot */
     uint64_t idle_at; /* it has transactions pending until then */
@@ -120,6 +120,7 @@ static int setup(void **state)
     fake_put(device, model.pcie + PCIE_CONTROL, 2, 0x2810); /* as it comes up */
     fake_let_write(device, model.pcie + PCIE_CONTROL, 2, 0x7fff);
     model.af = fake_cap(device, PCI_CAP_AF, 6);
+    model.acs = fake_acs(device);
     fake_put(device, PCI_COMMAND, 2, 0);
     memcpy(model.cold, device->space, sizeof(model.cold));
 
@@ -188,11 +189,38 @@ static void lost_one_is_given_up(void **state)
     assert_true(model.now < 3000000);
 }
 
+/* The groups were made with it on: it is on again, or the function serves nobody. */
+static void acs_comes_back(void **state)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(all_kinds); i++) {
+        setup(state);
+        const struct pci_function *function = take(all_kinds[i]);
+        assert_int_equal(fake_get(device, model.acs + PCI_ACS_CONTROL, 2), 0x1f);
+        assert_true(run(function));
+        assert_int_equal(fake_get(device, model.acs + PCI_ACS_CONTROL, 2), 0x1f);
+    }
+    fake_put(device, model.acs + PCI_ACS_CONTROL, 2, 0x1b);
+    fake_let_write(device, model.acs + PCI_ACS_CONTROL, 2, 0);
+    assert_false(run(&inventory.functions[1]));
+}
+
+/* One that never had them on is not asked for them. */
+static void acs_that_does_not_work(void **state)
+{
+    (void)state;
+    fake_let_write(device, model.acs + PCI_ACS_CONTROL, 2, 0x1b);
+    const struct pci_function *function = take(PCI_RESET_FLR);
+    assert_false(function->flags & PCI_ISOLATES);
+    assert_true(run(function));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_resets),
         cmocka_unit_test(waits_are_short),
+        cmocka_unit_test(acs_comes_back),
+        cmocka_unit_test_setup(acs_that_does_not_work, setup),
         cmocka_unit_test_setup(lost_one_is_given_up, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a reset takes away although the plan rests on it, and how it comes back: "PCI Express Base
+ * Specification", "Reset". The scan has written it down (struct pci_kept).
+ */
+#include "kernel/pci/inventory.h"
+
+static uint16_t read16(const struct pci_access *access, const struct pci_function *function,
+                       uint32_t reg)
+{
+    return pci_read16(access, function->address, reg);
+}
+
+static void write16(const struct pci_access *access, const struct pci_function *function,
+                    uint32_t reg, uint64_t value)
+{
+    pci_write16(access, function->address, reg, (uint16_t)value);
+}
+
+/* A virtual function's addresses are in its physical one. */
+static void restore_bars(const struct pci_access *access, const struct pci_function *function)
+{
+    for (uint32_t i = 0; i < PCI_BARS && !(function->flags & PCI_VIRTUAL); i++) {
+        const struct pci_bar *bar = &function->bars[i];
+        uint32_t reg = PCI_BAR0 + 4 * i;
+        if (pci_bar_size(bar) == 0)
+            continue;
+        pci_write32(access, function->address, reg, (uint32_t)bar->base);
+        if (bar->kind == PCI_BAR_64)
+            pci_write32(access, function->address, reg + 4, (uint32_t)(bar->base >> 32));
+    }
+    if (pci_bar_size(&function->bars[PCI_ROM]) != 0)
+        pci_write32(access, function->address, PCI_ROM_BAR, (uint32_t)function->bars[PCI_ROM].base);
+}
+
+/* The isolation groups were made with these controls on. */
+static bool restore_isolation(const struct pci_access *access, const struct pci_function *function)
+{
+    uint32_t reg = function->caps.acs + PCI_ACS_CONTROL;
+
+    if (!(function->flags & PCI_ISOLATES))
+        return true;
+    write16(access, function, reg, function->kept.acs);
+    return read16(access, function, reg) == function->kept.acs;
+}
+
+bool pci_restore(const struct pci_access *access, const struct pci_function *function)
+{
+    write16(access, function, PCI_COMMAND, PCI_COMMAND_NO_INTX);
+    restore_bars(access, function);
+    return restore_isolation(access, function);
+}
