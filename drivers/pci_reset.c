@@ -12,9 +12,7 @@
 #define ANSWER_STEP  1000
 #define ANSWER_MAX   1000000
 
-#define PCIE_CONTROL 8
 #define PCIE_STATUS  10
-#define PCIE_FLR     BIT(15)
 #define PCIE_PENDING BIT(5)
 #define AF_CONTROL   4
 #define AF_STATUS    5
@@ -46,7 +44,8 @@ static uint64_t reset_flr(const struct pci_function *function, pci_wait *wait)
 {
     uint32_t at = function->caps.pcie;
     wait_pending(function, at + PCIE_STATUS, PCIE_PENDING, wait);
-    write16(function->address, at + PCIE_CONTROL, read16(function, at + PCIE_CONTROL) | PCIE_FLR);
+    write16(function->address, at + PCI_PCIE_CONTROL,
+            read16(function, at + PCI_PCIE_CONTROL) | PCI_PCIE_INITIATE);
     return RESET_TIME;
 }
 

@@ -95,7 +95,8 @@ struct pci_caps {
 
 /* What a reset takes away and has to come back (kept.c), beside the BARs. */
 struct pci_kept {
-    uint16_t acs; /* ACS Control, which the flag PCI_ISOLATES says is on */
+    uint16_t device_control; /* as firmware left it, without reports of errors */
+    uint16_t acs;            /* ACS Control, which the flag PCI_ISOLATES says is on */
 };
 
 struct pci_function {

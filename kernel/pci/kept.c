@@ -17,6 +17,23 @@ static void write16(const struct pci_access *access, const struct pci_function *
     pci_write16(access, function->address, reg, (uint16_t)value);
 }
 
+/*
+ * The port above sends packets as large as firmware told both ends to take: all that are larger
+ * than Max_Payload_Size are malformed. Errors that a guest can bring about are not reported to
+ * firmware.
+ */
+static bool restore_device_control(const struct pci_access *access,
+                                   const struct pci_function *function)
+{
+    uint32_t reg = function->caps.pcie + PCI_PCIE_CONTROL;
+    uint16_t kept = function->kept.device_control;
+
+    if (function->caps.pcie == 0)
+        return true;
+    write16(access, function, reg, kept);
+    return ((read16(access, function, reg) ^ kept) & PCI_PCIE_PAYLOAD) == 0;
+}
+
 /* A virtual function's addresses are in its physical one. */
 static void restore_bars(const struct pci_access *access, const struct pci_function *function)
 {
@@ -47,6 +64,8 @@ static bool restore_isolation(const struct pci_access *access, const struct pci_
 bool pci_restore(const struct pci_access *access, const struct pci_function *function)
 {
     write16(access, function, PCI_COMMAND, PCI_COMMAND_NO_INTX);
+    if (!restore_device_control(access, function))
+        return false;
     restore_bars(access, function);
     return restore_isolation(access, function);
 }

@@ -41,11 +41,12 @@ static bool is_away(void)
 /* "Function Level Reset (FLR)": what stays of Device Control is Max_Payload_Size. */
 static void model_reset(bool flr)
 {
-    uint32_t reg = model.pcie + PCIE_CONTROL;
-    uint32_t payload = fake_get(device, reg, 2) & 0xe0;
+    uint32_t reg = model.pcie + PCI_PCIE_CONTROL;
+    uint32_t payload = fake_get(device, reg, 2) & (uint32_t)PCI_PCIE_PAYLOAD;
     memcpy(device->space, model.cold, sizeof(device->space));
     if (flr)
-        fake_put(device, reg, 2, (fake_get(device, reg, 2) & ~0xe0u) | payload);
+        fake_put(device, reg, 2,
+                 (fake_get(device, reg, 2) & ~(uint32_t)PCI_PCIE_PAYLOAD) | payload);
     model.back_at = model.now + model.takes;
     model.resets++;
 }
@@ -63,7 +64,7 @@ static uint32_t model_read(void *context, pci_address_t at, uint32_t reg, unsign
 
 static void device_written(uint32_t reg, uint32_t value)
 {
-    if (model.pcie != 0 && reg == model.pcie + PCIE_CONTROL && value & PCIE_FLR)
+    if (model.pcie != 0 && reg == model.pcie + PCI_PCIE_CONTROL && value & PCI_PCIE_INITIATE)
         model_reset(true);
     if (model.af != 0 && reg == model.af + AF_CONTROL && value & AF_INITIATE)
         model_reset(true);
@@ -117,8 +118,8 @@ static int setup(void **state)
     fake_bar(device, PCI_BAR0, 0, BAR_SIZE, 0);
     model.pm = fake_cap(device, PCI_CAP_PM, 8);
     model.pcie = fake_pcie(device, PCI_PORT_ENDPOINT);
-    fake_put(device, model.pcie + PCIE_CONTROL, 2, 0x2810); /* as it comes up */
-    fake_let_write(device, model.pcie + PCIE_CONTROL, 2, 0x7fff);
+    fake_put(device, model.pcie + PCI_PCIE_CONTROL, 2, 0x2810); /* as it comes up */
+    fake_let_write(device, model.pcie + PCI_PCIE_CONTROL, 2, 0x7fff);
     model.af = fake_cap(device, PCI_CAP_AF, 6);
     model.acs = fake_acs(device);
     fake_put(device, PCI_COMMAND, 2, 0);
@@ -127,6 +128,7 @@ static int setup(void **state)
     /* Firmware's work. */
     fake_put(device, PCI_BAR0, 4, BAR_BASE);
     fake_put(device, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    fake_put(device, model.pcie + PCI_PCIE_CONTROL, 2, 0x593f); /* 256 bytes, reads of 4096 */
     fake_access.read = model_read;
     fake_access.write = model_write;
     return 0;
@@ -204,6 +206,23 @@ static void acs_comes_back(void **state)
     assert_false(run(&inventory.functions[1]));
 }
 
+/* Firmware's payload size, and no reports of errors, whatever the guest made of it. */
+static void device_control_comes_back(void **state)
+{
+    uint32_t reg;
+    for (uint32_t i = 0; i < ARRAY_COUNT(all_kinds); i++) {
+        setup(state);
+        reg = model.pcie + PCI_PCIE_CONTROL;
+        const struct pci_function *function = take(all_kinds[i]);
+        fake_put(device, reg, 2, 0x0020);
+        assert_true(run(function));
+        assert_int_equal(fake_get(device, reg, 2), 0x5930);
+    }
+    fake_put(device, reg, 2, 0x2810);
+    fake_let_write(device, reg, 2, 0x7f1f);
+    assert_false(run(&inventory.functions[1]));
+}
+
 /* One that never had them on is not asked for them. */
 static void acs_that_does_not_work(void **state)
 {
@@ -220,6 +239,7 @@ int main(void)
         cmocka_unit_test(each_kind_resets),
         cmocka_unit_test(waits_are_short),
         cmocka_unit_test(acs_comes_back),
+        cmocka_unit_test(device_control_comes_back),
         cmocka_unit_test_setup(acs_that_does_not_work, setup),
         cmocka_unit_test_setup(lost_one_is_given_up, setup),
     };
