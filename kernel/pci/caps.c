@@ -109,6 +109,24 @@ static void read_sriov(const struct pci_access *access, struct pci_function *fun
     function->caps.sriov = (uint16_t)at;
 }
 
+/* How large firmware made each: no more than what there are BARs, and all in the space. */
+static void read_rebar(const struct pci_access *access, struct pci_function *function, uint32_t at)
+{
+    struct pci_kept *kept = &function->kept;
+    uint32_t first = pci_read16(access, function->address, at + PCI_REBAR_CONTROL);
+    uint32_t count = (uint32_t)field_get(PCI_REBAR_COUNT, first);
+
+    if (kept->rebar != 0)
+        return;
+    kept->rebar = (uint16_t)at;
+    for (uint32_t i = 0; i < count && i < PCI_BARS; i++) {
+        uint32_t reg = at + PCI_REBAR_CONTROL + 8 * i;
+        if (reg >= PCI_EXTENDED_SIZE)
+            return;
+        kept->sizes[kept->resizes++] = pci_read16(access, function->address, reg);
+    }
+}
+
 static const struct capability standard[] = {
     {PCI_CAP_PM, 8, read_pm},      {PCI_CAP_MSI, 10, read_msi}, {PCI_CAP_MSIX, 12, read_msix},
     {PCI_CAP_PCIE, 20, read_pcie}, {PCI_CAP_AF, 6, read_af},
@@ -118,6 +136,7 @@ static const struct capability extended[] = {
     {PCI_EXT_ACS, 8, read_acs},
     {PCI_EXT_ARI, 8, read_ari},
     {PCI_EXT_SRIOV, 0x3c, read_sriov},
+    {PCI_EXT_REBAR, 12, read_rebar},
 };
 
 /* A capability of the table, if it is one, where it lies in the space below `end` as a whole. */

@@ -95,8 +95,11 @@ struct pci_caps {
 
 /* What a reset takes away and has to come back (kept.c), beside the BARs. */
 struct pci_kept {
-    uint16_t device_control; /* as firmware left it, without reports of errors */
-    uint16_t acs;            /* ACS Control, which the flag PCI_ISOLATES says is on */
+    uint16_t device_control;  /* as firmware left it, without reports of errors */
+    uint16_t acs;             /* ACS Control, which the flag PCI_ISOLATES says is on */
+    uint16_t resizes;         /* how many BARs can be resized, ... */
+    uint16_t rebar;           /* ... by this capability */
+    uint16_t sizes[PCI_BARS]; /* their Resizable BAR Control registers, in the capability's order */
 };
 
 struct pci_function {
@@ -211,6 +214,9 @@ uint16_t pci_blocked_by(const struct pci_inventory *inventory, uint16_t index, u
 /* Keep a silent function from answering at its BARs, too (quiet.c); bridges are left as they are.
  */
 void pci_deafen(const struct pci_access *access, const struct pci_function *function);
+
+/* Are the BARs what the inventory says, bases and sizes (bars.c)? The function does not decode. */
+bool pci_bars_are(const struct pci_access *access, const struct pci_function *function);
 
 /*
  * The function has been reset, and answers: give it back what the inventory knows of it, all else

@@ -34,10 +34,33 @@ static bool restore_device_control(const struct pci_access *access,
     return ((read16(access, function, reg) ^ kept) & PCI_PCIE_PAYLOAD) == 0;
 }
 
-/* A virtual function's addresses are in its physical one. */
-static void restore_bars(const struct pci_access *access, const struct pci_function *function)
+/* "Resizable BAR Extended Capability": firmware's choice of sizes, while decoding is off. */
+static void restore_sizes(const struct pci_access *access, const struct pci_function *function)
 {
-    for (uint32_t i = 0; i < PCI_BARS && !(function->flags & PCI_VIRTUAL); i++) {
+    for (uint32_t i = 0; i < function->kept.resizes; i++)
+        write16(access, function, function->kept.rebar + PCI_REBAR_CONTROL + 8 * i,
+                function->kept.sizes[i]);
+}
+
+static bool restore_rom(const struct pci_access *access, const struct pci_function *function)
+{
+    uint32_t base = (uint32_t)function->bars[PCI_ROM].base;
+
+    if (pci_bar_size(&function->bars[PCI_ROM]) == 0)
+        return true;
+    pci_write32(access, function->address, PCI_ROM_BAR, base);
+    return (pci_read32(access, function->address, PCI_ROM_BAR) & PCI_ROM_BASE) == base;
+}
+
+/*
+ * A function whose BAR is larger than it was planned to be would answer for its neighbours; one
+ * whose BAR is smaller, not at all. A virtual function's are in its physical one.
+ */
+static bool restore_bars(const struct pci_access *access, const struct pci_function *function)
+{
+    if (function->flags & PCI_VIRTUAL)
+        return true;
+    for (uint32_t i = 0; i < PCI_BARS; i++) {
         const struct pci_bar *bar = &function->bars[i];
         uint32_t reg = PCI_BAR0 + 4 * i;
         if (pci_bar_size(bar) == 0)
@@ -46,8 +69,7 @@ static void restore_bars(const struct pci_access *access, const struct pci_funct
         if (bar->kind == PCI_BAR_64)
             pci_write32(access, function->address, reg + 4, (uint32_t)(bar->base >> 32));
     }
-    if (pci_bar_size(&function->bars[PCI_ROM]) != 0)
-        pci_write32(access, function->address, PCI_ROM_BAR, (uint32_t)function->bars[PCI_ROM].base);
+    return pci_bars_are(access, function) && restore_rom(access, function);
 }
 
 /* The isolation groups were made with these controls on. */
@@ -64,8 +86,7 @@ static bool restore_isolation(const struct pci_access *access, const struct pci_
 bool pci_restore(const struct pci_access *access, const struct pci_function *function)
 {
     write16(access, function, PCI_COMMAND, PCI_COMMAND_NO_INTX);
-    if (!restore_device_control(access, function))
-        return false;
-    restore_bars(access, function);
-    return restore_isolation(access, function);
+    restore_sizes(access, function);
+    return restore_device_control(access, function) && restore_bars(access, function) &&
+           restore_isolation(access, function);
 }

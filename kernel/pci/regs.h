@@ -121,6 +121,7 @@ enum pci_header { PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1, PCI_HEADER_CARDB
 #define PCI_EXT_ACS   0x000d
 #define PCI_EXT_ARI   0x000e
 #define PCI_EXT_SRIOV 0x0010
+#define PCI_EXT_REBAR 0x0015 /* Resizable BAR */
 
 #define PCI_ACS_CAPS    4
 #define PCI_ACS_CONTROL 6
@@ -132,6 +133,9 @@ enum pci_header { PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1, PCI_HEADER_CARDB
 
 #define PCI_ARI_CAPS          4
 #define PCI_ARI_NEXT_FUNCTION BITS(15, 8)
+
+#define PCI_REBAR_CONTROL 8          /* of the first BAR; those of others follow every 8 bytes */
+#define PCI_REBAR_COUNT   BITS(7, 5) /* in the first: how many there are */
 
 #define PCI_SRIOV_CONTROL   8
 #define PCI_SRIOV_ENABLE    BIT(0)

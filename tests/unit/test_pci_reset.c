@@ -16,13 +16,16 @@
 #define LONG_WAIT 10000 /* as long as nobody may be away from other guests' timers */
 #define BAR_BASE  0xfe000000u
 #define BAR_SIZE  0x100000u
+#define LARGE_BAR (PCI_BAR0 + 8)
+#define LARGE     UINT64_C(0x3000000000) /* where firmware put it, with ... */
+#define LARGE_NOW 10                     /* ... this size: 1 MiB << 10 */
 
 static struct {
     uint64_t now, back_at; /* microseconds: now, and when the function answers again */
     uint64_t takes;
     uint64_t longest; /* wait */
     uint32_t resets;
-    uint32_t pm, pcie, af, acs;
+    uint32_t pm, pcie, af, acs, rebar;
     bool held;        /* the bus is in reset */
     bool deep;        /* D3hot */
     uint64_t idle_at; /* it has transactions pending until then */
@@ -38,6 +41,19 @@ static bool is_away(void)
     return model.held || model.now < model.back_at;
 }
 
+/* The large BAR stands for as much as its control says. */
+static void model_resize(void)
+{
+    uint32_t size = fake_get(device, model.rebar + PCI_REBAR_CONTROL, 2) >> 8 & 0x3f;
+    uint64_t mask = ~(MIB(1) << size) + 1, base = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        device->writable[LARGE_BAR + i] = (uint8_t)(mask >> 8 * i);
+        base |= (uint64_t)device->space[LARGE_BAR + i] << 8 * i;
+    }
+    fake_put(device, LARGE_BAR, 4, (uint32_t)(base & mask) | PCI_BAR_TYPE_64 << 1);
+    fake_put(device, LARGE_BAR + 4, 4, (uint32_t)((base & mask) >> 32));
+}
+
 /* "Function Level Reset (FLR)": what stays of Device Control is Max_Payload_Size. */
 static void model_reset(bool flr)
 {
@@ -47,6 +63,7 @@ static void model_reset(bool flr)
     if (flr)
         fake_put(device, reg, 2,
                  (fake_get(device, reg, 2) & ~(uint32_t)PCI_PCIE_PAYLOAD) | payload);
+    model_resize();
     model.back_at = model.now + model.takes;
     model.resets++;
 }
@@ -64,6 +81,8 @@ static uint32_t model_read(void *context, pci_address_t at, uint32_t reg, unsign
 
 static void device_written(uint32_t reg, uint32_t value)
 {
+    if (reg == model.rebar + PCI_REBAR_CONTROL)
+        model_resize();
     if (model.pcie != 0 && reg == model.pcie + PCI_PCIE_CONTROL && value & PCI_PCIE_INITIATE)
         model_reset(true);
     if (model.af != 0 && reg == model.af + AF_CONTROL && value & AF_INITIATE)
@@ -122,11 +141,18 @@ static int setup(void **state)
     fake_let_write(device, model.pcie + PCI_PCIE_CONTROL, 2, 0x7fff);
     model.af = fake_cap(device, PCI_CAP_AF, 6);
     model.acs = fake_acs(device);
+    model.rebar = fake_ext(device, PCI_EXT_REBAR, 16);
+    fake_put(device, model.rebar + PCI_REBAR_CONTROL, 2, 1 << 5 | 2);
+    fake_let_write(device, model.rebar + PCI_REBAR_CONTROL, 2, 0x3f00);
+    fake_bar(device, LARGE_BAR, 0, MIB(1), PCI_BAR_TYPE_64 << 1);
     fake_put(device, PCI_COMMAND, 2, 0);
     memcpy(model.cold, device->space, sizeof(model.cold));
 
     /* Firmware's work. */
     fake_put(device, PCI_BAR0, 4, BAR_BASE);
+    fake_put(device, model.rebar + PCI_REBAR_CONTROL, 2, LARGE_NOW << 8 | 1 << 5 | 2);
+    model_resize();
+    fake_put(device, LARGE_BAR + 4, 4, LARGE >> 32);
     fake_put(device, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     fake_put(device, model.pcie + PCI_PCIE_CONTROL, 2, 0x593f); /* 256 bytes, reads of 4096 */
     fake_access.read = model_read;
@@ -206,6 +232,60 @@ static void acs_comes_back(void **state)
     assert_false(run(&inventory.functions[1]));
 }
 
+/* Before the address, which it would not take otherwise. */
+static void sizes_come_back(void **state)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(all_kinds); i++) {
+        setup(state);
+        const struct pci_function *function = take(all_kinds[i]);
+        assert_int_equal(function->bars[2].bits, 20 + LARGE_NOW);
+        assert_true(run(function));
+        assert_int_equal(fake_get(device, model.rebar + PCI_REBAR_CONTROL, 2) >> 8, LARGE_NOW);
+        assert_int_equal(fake_get(device, LARGE_BAR + 4, 4), LARGE >> 32);
+        assert_int_equal(device->writable[LARGE_BAR + 3], 0xc0);
+    }
+}
+
+/* Neither larger nor smaller than the plan has it, nor anywhere else. */
+static void other_bars_are_refused(void **state)
+{
+    (void)state;
+    const struct pci_function *function = take(PCI_RESET_NONE);
+    fake_let_write(device, model.rebar + PCI_REBAR_CONTROL, 2, 0);
+    fake_put(device, model.rebar + PCI_REBAR_CONTROL, 2, (LARGE_NOW + 1) << 8);
+    assert_false(run(function));
+    fake_put(device, model.rebar + PCI_REBAR_CONTROL, 2, LARGE_NOW << 8);
+    assert_true(run(function));
+
+    static const uint32_t masks[] = {~(2 * BAR_SIZE - 1), ~(BAR_SIZE / 2 - 1), 0};
+    for (uint32_t i = 0; i < ARRAY_COUNT(masks); i++) {
+        fake_let_write(device, PCI_BAR0, 4, masks[i]);
+        assert_false(run(function));
+        assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+    }
+    fake_let_write(device, PCI_BAR0, 4, ~(BAR_SIZE - 1));
+    assert_true(run(function));
+}
+
+/* Those of the list that lie in the space, and not more than a function has BARs. */
+static void list_of_sizes_ends(void **state)
+{
+    static const struct {
+        uint32_t at, count, taken;
+    } cases[] = {{0x200, 7, 6}, {0xff0, 6, 1}, {0xfe8, 6, 2}, {0xff4, 1, 1}, {0xff8, 1, 0}};
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        fake_reset();
+        struct fake *f = fake_endpoint(0, 1, 0);
+        fake_put(f, PCI_EXT_FIRST, 4, 0xb | 1 << 16 | cases[i].at << 20);
+        fake_put(f, cases[i].at, 2, PCI_EXT_REBAR);
+        if (cases[i].at + PCI_REBAR_CONTROL < PCI_EXTENDED_SIZE)
+            fake_put(f, cases[i].at + PCI_REBAR_CONTROL, 2, cases[i].count << 5);
+        fake_scan();
+        assert_int_equal(inventory.functions[0].kept.resizes, cases[i].taken);
+    }
+}
+
 /* Firmware's payload size, and no reports of errors, whatever the guest made of it. */
 static void device_control_comes_back(void **state)
 {
@@ -239,6 +319,9 @@ int main(void)
         cmocka_unit_test(each_kind_resets),
         cmocka_unit_test(waits_are_short),
         cmocka_unit_test(acs_comes_back),
+        cmocka_unit_test(sizes_come_back),
+        cmocka_unit_test_setup(other_bars_are_refused, setup),
+        cmocka_unit_test(list_of_sizes_ends),
         cmocka_unit_test(device_control_comes_back),
         cmocka_unit_test_setup(acs_that_does_not_work, setup),
         cmocka_unit_test_setup(lost_one_is_given_up, setup),
