@@ -100,17 +100,9 @@ uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t brid
     return 0;
 }
 
-/* A virtual function has no id of its own: its command register answers. */
-static bool answers(const struct pci_function *function)
-{
-    uint32_t reg = function->flags & PCI_VIRTUAL ? PCI_COMMAND : PCI_VENDOR_ID;
-    uint32_t value = pci_read32(pci_machine(), function->address, reg);
-    return value != UINT32_MAX && value != PCI_ID_NOT_READY;
-}
-
 bool pci_reset_end(const struct pci_function *function, pci_wait *wait)
 {
-    for (uint64_t us = 0; !answers(function); us += ANSWER_STEP) {
+    for (uint64_t us = 0; !pci_is_there(pci_machine(), function); us += ANSWER_STEP) {
         if (us >= ANSWER_MAX)
             return false;
         wait(ANSWER_STEP);

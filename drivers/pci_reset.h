@@ -12,13 +12,13 @@ typedef void pci_wait(uint64_t us);
  * Stop the function and begin its reset, of the kind that the inventory found; without one it is
  * only stopped: no bus master, no interrupts, no decoding. `bridge` is the one above it, for a bus
  * reset. Returns how many microseconds have to pass until pci_reset_end(). The bus must not be used
- * by others meanwhile. After pci_keep() of both.
+ * by others meanwhile. After pci_keep() of both, and of its kept.who.
  */
 uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t bridge, pci_wait *wait);
 
 /*
- * Wait until it answers, a second at most, and give it back what it had when it was found, all else
- * off (pci_restore). False: it does not answer, or does not take it.
+ * Wait until it answers as the one that it was, a second at most, and give it back what it had when
+ * it was found, all else off (pci_restore). False: it does not answer, or does not take it.
  */
 bool pci_reset_end(const struct pci_function *function, pci_wait *wait);
 

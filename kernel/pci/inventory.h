@@ -95,6 +95,9 @@ struct pci_caps {
 
 /* What a reset takes away and has to come back (kept.c), beside the BARs. */
 struct pci_kept {
+    pci_address_t who;        /* who answers with an id: the function, or its physical one, ... */
+    uint32_t id;              /* ... and with which: vendor and device */
+    uint16_t sriov;           /* of a virtual function: the capability of its physical one */
     uint16_t device_control;  /* as firmware left it, without reports of errors */
     uint16_t acs;             /* ACS Control, which the flag PCI_ISOLATES says is on */
     uint16_t resizes;         /* how many BARs can be resized, ... */
@@ -217,6 +220,12 @@ void pci_deafen(const struct pci_access *access, const struct pci_function *func
 
 /* Are the BARs what the inventory says, bases and sizes (bars.c)? The function does not decode. */
 bool pci_bars_are(const struct pci_access *access, const struct pci_function *function);
+
+/*
+ * Does the function answer, and is it the one that was found? A virtual one is there while its
+ * physical one has it switched on (kept.c).
+ */
+bool pci_is_there(const struct pci_access *access, const struct pci_function *function);
 
 /*
  * The function has been reset, and answers: give it back what the inventory knows of it, all else

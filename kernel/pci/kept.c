@@ -17,6 +17,19 @@ static void write16(const struct pci_access *access, const struct pci_function *
     pci_write16(access, function->address, reg, (uint16_t)value);
 }
 
+bool pci_is_there(const struct pci_access *access, const struct pci_function *function)
+{
+    const struct pci_kept *kept = &function->kept;
+    uint16_t on = PCI_SRIOV_ENABLE | PCI_SRIOV_MEMORY;
+
+    if (pci_read32(access, kept->who, PCI_VENDOR_ID) != kept->id)
+        return false;
+    if (kept->sriov != 0 &&
+        (pci_read16(access, kept->who, kept->sriov + PCI_SRIOV_CONTROL) & on) != on)
+        return false;
+    return pci_read32(access, function->address, PCI_COMMAND) != UINT32_MAX;
+}
+
 /*
  * The port above sends packets as large as firmware told both ends to take: all that are larger
  * than Max_Payload_Size are malformed. Errors that a guest can bring about are not reported to

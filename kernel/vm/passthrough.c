@@ -52,7 +52,8 @@ static void table_create(struct passthrough *p)
 static bool device_create(struct passthrough *p, uint8_t pin, struct diag *diag)
 {
     const struct plan_device *planned = p->planned;
-    if (!pci_keep(planned->function.address) || !pci_keep(planned->bridge))
+    if (!pci_keep(planned->function.address) || !pci_keep(planned->bridge) ||
+        !pci_keep(planned->function.kept.who))
         return diag_set(diag, "the configuration space of a guest's device is out of reach");
     vfunction_init(p->config, &planned->function, planned->guest_bars, pci_machine());
     if (planned->gsi != 0)

@@ -313,6 +313,44 @@ static void acs_that_does_not_work(void **state)
     assert_true(run(function));
 }
 
+/* Another card in the slot: it gets nothing of what was the old one's. */
+static void another_one_is_refused(void **state)
+{
+    (void)state;
+    const struct pci_function *function = take(PCI_RESET_BUS);
+    fake_put(device, PCI_DEVICE_ID, 2, 0x1533);
+    memcpy(model.cold, device->space, sizeof(model.cold));
+    assert_false(run(function));
+    assert_memory_equal(device->space, model.cold, sizeof(model.cold));
+}
+
+/* A virtual function has no id: its physical one answers, and has it switched on. */
+static void virtual_function_is_asked_for(void **state)
+{
+    static const struct {
+        uint32_t device, control;
+        bool there;
+    } cases[] = {{0x10d3, 9, true}, {0x1533, 9, false}, {0x10d3, 1, false}, {0x10d3, 8, false}};
+    (void)state;
+    fake_reset();
+    struct fake *physical = fake_endpoint(1, 0, 0);
+    uint32_t sriov = fake_sriov(physical, 1, 16, 1);
+    fake_inventory();
+    struct pci_function *function = found(1, 2, 0);
+    assert_non_null(function);
+    for (uint32_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        fake_put(physical, PCI_DEVICE_ID, 2, cases[i].device);
+        fake_put(physical, sriov + PCI_SRIOV_CONTROL, 2, cases[i].control);
+        assert_int_equal(pci_is_there(&fake_access, function), cases[i].there);
+    }
+    fake_put(physical, sriov + PCI_SRIOV_CONTROL, 2, 9);
+    function->reset = PCI_RESET_NONE;
+    fake_put(fake_find(function->address), PCI_BAR0, 4, 0);
+    assert_true(pci_reset_end(function, model_wait));
+    fake_find(function->address)->reads_left = 1; /* gone */
+    assert_false(pci_is_there(&fake_access, function));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +362,8 @@ int main(void)
         cmocka_unit_test(list_of_sizes_ends),
         cmocka_unit_test(device_control_comes_back),
         cmocka_unit_test_setup(acs_that_does_not_work, setup),
+        cmocka_unit_test_setup(another_one_is_refused, setup),
+        cmocka_unit_test(virtual_function_is_asked_for),
         cmocka_unit_test_setup(lost_one_is_given_up, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
