@@ -18,7 +18,7 @@
 #define AF_STATUS    5
 #define AF_INITIATE  BIT(0)
 #define AF_PENDING   BIT(0)
-#define PM_STATE     BITS(1, 0)
+#define PM_D0        0
 #define PM_D3HOT     3
 
 static uint16_t read16(const struct pci_function *function, uint32_t reg)
@@ -40,46 +40,66 @@ static void wait_pending(const struct pci_function *function, uint32_t reg, uint
         wait(PENDING_STEP);
 }
 
-static uint64_t reset_flr(const struct pci_function *function, pci_wait *wait)
+/*
+ * No value that is written below comes from a read of the function: one that does not answer any
+ * more reads all ones.
+ */
+static bool reset_flr(const struct pci_function *function, pci_wait *wait)
 {
     uint32_t at = function->caps.pcie;
     wait_pending(function, at + PCIE_STATUS, PCIE_PENDING, wait);
     write16(function->address, at + PCI_PCIE_CONTROL,
-            read16(function, at + PCI_PCIE_CONTROL) | PCI_PCIE_INITIATE);
-    return RESET_TIME;
+            function->kept.device_control | PCI_PCIE_INITIATE);
+    return true;
 }
 
-static uint64_t reset_af(const struct pci_function *function, pci_wait *wait)
+static bool reset_af(const struct pci_function *function, pci_wait *wait)
 {
     uint32_t at = function->caps.af;
     const struct pci_access *access = pci_machine();
     wait_pending(function, at + AF_STATUS, AF_PENDING, wait);
     access->write(access->context, function->address, at + AF_CONTROL, 1, (uint32_t)AF_INITIATE);
-    return RESET_TIME;
+    return true;
 }
 
-static uint64_t reset_bus(pci_address_t bridge, pci_wait *wait)
+static bool reset_bus(pci_address_t bridge, pci_wait *wait)
 {
     uint16_t control = pci_read16(pci_machine(), bridge, PCI_BRIDGE_CONTROL);
+    if (control == UINT16_MAX)
+        return false;
     write16(bridge, PCI_BRIDGE_CONTROL, control | PCI_BRIDGE_RESET);
     wait(BUS_HELD);
     write16(bridge, PCI_BRIDGE_CONTROL, control & ~PCI_BRIDGE_RESET);
-    return RESET_TIME;
+    return true;
 }
 
-static uint64_t reset_power(const struct pci_function *function, pci_wait *wait)
+/* Without PMEs, and back. */
+static bool reset_power(const struct pci_function *function, pci_wait *wait)
 {
     uint32_t reg = function->caps.pm + PCI_PM_CONTROL;
-    uint64_t control = read16(function, reg) & ~PM_STATE;
-    write16(function->address, reg, control | PM_D3HOT);
+    write16(function->address, reg, PM_D3HOT);
     wait(POWER_TIME);
-    write16(function->address, reg, control);
-    return POWER_TIME;
+    write16(function->address, reg, PM_D0);
+    return true;
 }
 
-uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t bridge, pci_wait *wait)
+/* Wait until it answers, and as the one that it was. */
+static bool comes_up(const struct pci_function *function, pci_wait *wait)
+{
+    for (uint64_t us = 0; !pci_is_there(pci_machine(), function); us += ANSWER_STEP) {
+        if (us >= ANSWER_MAX)
+            return false;
+        wait(ANSWER_STEP);
+    }
+    return true;
+}
+
+bool pci_reset_begin(const struct pci_function *function, pci_address_t bridge, pci_wait *wait)
 {
     const struct pci_caps *caps = &function->caps;
+    write16(function->address, PCI_COMMAND, PCI_COMMAND_NO_INTX);
+    if (!comes_up(function, wait))
+        return false;
     write16(function->address, PCI_COMMAND, PCI_COMMAND_NO_INTX);
     if (caps->msi)
         write16(function->address, caps->msi + PCI_MSI_CONTROL, 0);
@@ -97,15 +117,25 @@ uint64_t pci_reset_begin(const struct pci_function *function, pci_address_t brid
     case PCI_RESET_NONE:
         break;
     }
+    return true;
+}
+
+uint64_t pci_reset_time(const struct pci_function *function)
+{
+    switch ((enum pci_reset)function->reset) {
+    case PCI_RESET_FLR:
+    case PCI_RESET_AF_FLR:
+    case PCI_RESET_BUS:
+        return RESET_TIME;
+    case PCI_RESET_PM:
+        return POWER_TIME;
+    case PCI_RESET_NONE:
+        break;
+    }
     return 0;
 }
 
 bool pci_reset_end(const struct pci_function *function, pci_wait *wait)
 {
-    for (uint64_t us = 0; !pci_is_there(pci_machine(), function); us += ANSWER_STEP) {
-        if (us >= ANSWER_MAX)
-            return false;
-        wait(ANSWER_STEP);
-    }
-    return pci_restore(pci_machine(), function);
+    return comes_up(function, wait) && pci_restore(pci_machine(), function);
 }

@@ -110,11 +110,25 @@ static void faults_forget(struct passthrough_faults *faults)
 }
 
 /* A device takes its time. This processor may be the one that looks after all guests' timers. */
+static void attend_until(uint64_t tsc)
+{
+    while (cpu_rdtsc() < tsc)
+        vcpu_attend_outside(cpu_this());
+}
+
 static void attend(uint64_t us)
 {
-    uint64_t until = cpu_rdtsc() + tsc_from_us(us);
-    while (cpu_rdtsc() < until)
-        vcpu_attend_outside(cpu_this());
+    attend_until(cpu_rdtsc() + tsc_from_us(us));
+}
+
+/* Begin the reset; no device of the set is to be talked to before it is over. */
+static bool device_reset(struct passthrough_set *set, const struct passthrough *p)
+{
+    const struct plan_device *planned = p->planned;
+    bool done = pci_reset_begin(&planned->function, planned->bridge, attend);
+    uint64_t ready = cpu_rdtsc() + tsc_from_us(pci_reset_time(&planned->function));
+    set->ready_tsc = ready > set->ready_tsc ? ready : set->ready_tsc;
+    return done;
 }
 
 static bool device_start(struct guest *guest, struct passthrough *p)
@@ -131,14 +145,12 @@ static bool device_start(struct guest *guest, struct passthrough *p)
 
 bool passthrough_start(struct guest *guest)
 {
-    const struct passthrough_set *set = &guest->passthrough;
-    uint64_t longest = 0;
-    for (uint32_t i = 0; i < set->count; i++) {
-        const struct plan_device *planned = set->devices[i].planned;
-        uint64_t us = pci_reset_begin(&planned->function, planned->bridge, attend);
-        longest = us > longest ? us : longest;
-    }
-    attend(longest);
+    struct passthrough_set *set = &guest->passthrough;
+    attend_until(set->ready_tsc);
+    for (uint32_t i = 0; i < set->count; i++)
+        if (!device_reset(set, &set->devices[i]))
+            return refuse(guest, &set->devices[i], "does not answer");
+    attend_until(set->ready_tsc);
     for (uint32_t i = 0; i < set->count; i++)
         if (!pci_reset_end(&set->devices[i].planned->function, attend))
             return refuse(guest, &set->devices[i], "does not come back from its reset as it was");
@@ -159,14 +171,14 @@ static bool detach(const struct passthrough *p)
 
 void passthrough_stop(struct guest *guest)
 {
-    const struct passthrough_set *set = &guest->passthrough;
+    struct passthrough_set *set = &guest->passthrough;
     lines_off(guest);
     for (uint32_t i = 0; i < set->count; i++) {
         struct passthrough *p = &set->devices[i];
         lock_take(&guest->devices); /* from here on nobody else touches it */
         atomic_store(&p->state, PASSTHROUGH_OFF);
         lock_release(&guest->devices);
-        pci_reset_begin(&p->planned->function, p->planned->bridge, attend);
+        device_reset(set, p);
         if (!detach(p))
             refuse(guest, p, "has a dead IOMMU");
     }

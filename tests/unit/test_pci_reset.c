@@ -28,6 +28,9 @@ static struct {
     uint32_t pm, pcie, af, acs, rebar;
     bool held;        /* the bus is in reset */
     bool deep;        /* D3hot */
+    bool garbled;     /* registers of capabilities read all ones, what is written arrives */
+    uint32_t last;    /* what was written to Device Control or PMCSR at the latest, ... */
+    uint32_t writes;  /* ... and how often anything but Command */
     uint64_t idle_at; /* it has transactions pending until then */
     uint8_t cold[PCI_EXTENDED_SIZE];
 } model;
@@ -71,7 +74,7 @@ static void model_reset(bool flr)
 static uint32_t model_read(void *context, pci_address_t at, uint32_t reg, unsigned size)
 {
     bool own = at.raw == device->at.raw;
-    if (own && is_away())
+    if (own && (is_away() || (model.garbled && reg >= PCI_CAP_FIRST)))
         return bytes_of_ones(size);
     uint32_t value = fake_read(context, at, reg, size);
     if (own && reg == model.pcie + PCIE_STATUS && model.now < model.idle_at)
@@ -81,6 +84,9 @@ static uint32_t model_read(void *context, pci_address_t at, uint32_t reg, unsign
 
 static void device_written(uint32_t reg, uint32_t value)
 {
+    model.writes += reg != PCI_COMMAND;
+    if (reg == model.pcie + PCI_PCIE_CONTROL || reg == model.pm + PCI_PM_CONTROL)
+        model.last = value;
     if (reg == model.rebar + PCI_REBAR_CONTROL)
         model_resize();
     if (model.pcie != 0 && reg == model.pcie + PCI_PCIE_CONTROL && value & PCI_PCIE_INITIATE)
@@ -90,7 +96,7 @@ static void device_written(uint32_t reg, uint32_t value)
     if (model.pm == 0 || reg != model.pm + PCI_PM_CONTROL)
         return;
     bool was_deep = model.deep;
-    model.deep = (value & PM_STATE) == PM_D3HOT;
+    model.deep = (value & BITS(1, 0)) == PM_D3HOT;
     if (was_deep && !model.deep)
         model_reset(false);
 }
@@ -172,9 +178,9 @@ static struct pci_function *take(enum pci_reset reset)
 /* As kernel/vm does it. */
 static bool run(const struct pci_function *function)
 {
-    uint64_t us = pci_reset_begin(function, bridge->at, model_wait);
-    model.now += us;
-    return pci_reset_end(function, model_wait);
+    bool begun = pci_reset_begin(function, bridge->at, model_wait);
+    model.now += pci_reset_time(function);
+    return begun && pci_reset_end(function, model_wait);
 }
 
 static const enum pci_reset all_kinds[] = {PCI_RESET_FLR, PCI_RESET_AF_FLR, PCI_RESET_BUS,
@@ -313,6 +319,46 @@ static void acs_that_does_not_work(void **state)
     assert_true(run(function));
 }
 
+/* A read that failed is not written back. */
+static void nothing_comes_from_a_failed_read(void **state)
+{
+    static const struct {
+        enum pci_reset kind;
+        uint32_t last;
+    } cases[] = {{PCI_RESET_FLR, 0xd930}, {PCI_RESET_PM, 0}};
+    for (uint32_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        setup(state);
+        const struct pci_function *function = take(cases[i].kind);
+        model.garbled = true;
+        assert_true(pci_reset_begin(function, bridge->at, model_wait));
+        assert_int_equal(model.last, cases[i].last);
+        assert_int_equal(model.resets, 1);
+    }
+    setup(state);
+    const struct pci_function *function = take(PCI_RESET_BUS);
+    memset(bridge->space, UINT8_MAX, sizeof(bridge->space));
+    assert_false(pci_reset_begin(function, bridge->at, model_wait));
+}
+
+/* One that is not there yet is waited for, one that does not come is not written to. */
+static void reset_begins_when_it_answers(void **state)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(all_kinds); i++) {
+        setup(state);
+        const struct pci_function *function = take(all_kinds[i]);
+        uint32_t writes = model.writes;
+        model.back_at = 300000;
+        assert_true(run(function));
+        assert_int_equal(model.resets, all_kinds[i] != PCI_RESET_NONE);
+        assert_true(model.writes > writes);
+
+        model.back_at = UINT64_MAX;
+        writes = model.writes;
+        assert_false(pci_reset_begin(function, bridge->at, model_wait));
+        assert_int_equal(model.writes, writes);
+    }
+}
+
 /* Another card in the slot: it gets nothing of what was the old one's. */
 static void another_one_is_refused(void **state)
 {
@@ -320,7 +366,19 @@ static void another_one_is_refused(void **state)
     const struct pci_function *function = take(PCI_RESET_BUS);
     fake_put(device, PCI_DEVICE_ID, 2, 0x1533);
     memcpy(model.cold, device->space, sizeof(model.cold));
-    assert_false(run(function));
+    fake_put(device, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    uint32_t writes = model.writes;
+    assert_false(run(function)); /* in place of the old one before the reset */
+    assert_int_equal(model.writes, writes);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+
+    setup(state);
+    function = take(PCI_RESET_BUS);
+    fake_put(device, PCI_DEVICE_ID, 2, 0x1533);
+    memcpy(model.cold, device->space, sizeof(model.cold));
+    fake_put(device, PCI_DEVICE_ID, 2, 0x10d3);
+    assert_false(run(function)); /* or within */
+    assert_int_equal(model.resets, 1);
     assert_memory_equal(device->space, model.cold, sizeof(model.cold));
 }
 
@@ -362,6 +420,8 @@ int main(void)
         cmocka_unit_test(list_of_sizes_ends),
         cmocka_unit_test(device_control_comes_back),
         cmocka_unit_test_setup(acs_that_does_not_work, setup),
+        cmocka_unit_test(nothing_comes_from_a_failed_read),
+        cmocka_unit_test(reset_begins_when_it_answers),
         cmocka_unit_test_setup(another_one_is_refused, setup),
         cmocka_unit_test(virtual_function_is_asked_for),
         cmocka_unit_test_setup(lost_one_is_given_up, setup),
