@@ -135,7 +135,7 @@ static bool device_start(struct guest *guest, struct passthrough *p)
 {
     faults_forget(&p->faults);
     lock_take(&guest->devices);
-    vfunction_reset(p->config);
+    vfunction_start(p->config, pci_machine());
     vmsix_reset(&p->msix);
     bool done = attach(p, &guest->passthrough.domain);
     atomic_store(&p->state, PASSTHROUGH_ON);
