@@ -173,6 +173,30 @@ static bool amdvi_prepare(struct iommu_client *client, const struct iommu_client
     return true;
 }
 
+/* All of them have one table: a message's number is its entry's, under whichever id it comes. */
+static bool amdvi_alias(struct iommu_client *client, struct iommu_client *own, bool buses)
+{
+    (void)buses; /* each id has its own device table entry */
+    if (!client->irqs || own->irqs == client->irqs)
+        return true;
+    own->irqs = client->irqs;
+    own->irq_room = client->irq_room;
+    own->twin = client->twin;
+    client->twin = own;
+    return table_set(own, false);
+}
+
+/* A unit may have cached the table's entries under each id that has it. */
+static bool forget_irqs(const struct iommu_client *client)
+{
+    bool done = true;
+    for (; client; client = client->twin) {
+        const struct amdvi_pair changed[] = {amdvi_invalidate_irqs(client->source.id)};
+        done = execute(client->source.segment, changed, 1) && done;
+    }
+    return done;
+}
+
 static bool amdvi_domain(struct iommu_domain *domain, const struct plan_range *ranges,
                          uint32_t count, struct diag *diag)
 {
@@ -215,8 +239,7 @@ static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iomm
     } else {
         ((volatile uint32_t *)client->irqs)[index] = irq ? amdvi_irte_32(irq) : 0;
     }
-    const struct amdvi_pair changed[] = {amdvi_invalidate_irqs(client->source.id)};
-    return execute(client->source.segment, changed, 1);
+    return forget_irqs(client);
 }
 
 static struct iommu_message amdvi_message_of(const struct iommu_client *client, uint32_t n)
@@ -251,6 +274,7 @@ const struct iommu_ops amdvi_ops = {
     .probe = amdvi_probe,
     .start = amdvi_start,
     .prepare = amdvi_prepare,
+    .alias = amdvi_alias,
     .domain = amdvi_domain,
     .attach = amdvi_attach,
     .irq = amdvi_irq,

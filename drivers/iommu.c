@@ -63,9 +63,13 @@ static const struct iommu_client *twin_of(struct iommu_source source)
 
 static struct iommu_client *prepare(struct iommu_source source, uint32_t irqs, struct diag *diag)
 {
-    if (!ops || irqs > IOMMU_MAX_IRQS) {
-        diag_set(diag, ops ? "a device has more interrupts than an IOMMU has entries for it"
-                           : "no IOMMU keeps a device in bounds here");
+    if (!ops) {
+        diag_set(diag, "no IOMMU keeps a device in bounds here");
+        return NULL;
+    }
+    if (irqs > IOMMU_MAX_SHARED) {
+        diag_set(diag, "devices behind one bridge have more interrupts than an IOMMU has entries");
+        diag_hint(diag, "name fewer of them, or use another slot");
         return NULL;
     }
     struct iommu_client *client = host_alloc(sizeof(*client), 16);
@@ -88,6 +92,12 @@ struct iommu_client *iommu_prepare(struct iommu_source source, uint32_t irqs, st
             return NULL;
         }
     return prepare(source, irqs, diag);
+}
+
+bool iommu_alias(struct iommu_client *client, struct iommu_client *own, bool buses,
+                 struct diag *diag)
+{
+    return ops->alias(client, own, buses) || diag_set(diag, "an IOMMU does not answer");
 }
 
 static uint64_t *table_at(void *context, hpa_t table)

@@ -10,7 +10,7 @@
  *
  * A machine has several units, each with some of a segment's devices. What is allowed is written
  * into tables that all units of the segment share, so that nothing depends on knowing which unit
- * serves whom.
+ * serves whom. That one does is for the planner to see (survey_sources()).
  *
  * Bootstrap processor before memory_seal(): everything that takes a struct diag. Later, any
  * processor: the rest, under a lock and with bounded waits. Nothing here is trusted by a guest nor
@@ -37,8 +37,10 @@ struct iommu_client {
     uint16_t first_irq; /* of its own, in a table that others may have parts of */
     uint16_t irq_count;
     uint16_t irq_room; /* AMD: entries of the table; a power of two */
+    uint8_t last_bus;  /* interrupts come from all buses up to this one; 0: from the source alone */
     void *irqs;        /* AMD: that table */
-    void *context;     /* VT-d: the context table of its bus */
+    struct iommu_client *twin; /* AMD: the next one that has it, too */
+    void *context;             /* VT-d: the context table of its bus */
     const struct iommu_domain *domain;
     struct iommu_client *next;
 };
@@ -72,12 +74,22 @@ bool iommu_on(void);
 const char *iommu_name(void);
 
 /*
- * Make a source known, with `irqs` entries (0..IOMMU_MAX_IRQS), none of them valid. It stays
- * blocked. Sources of several functions may be one (aliases): then their clients must have the same
- * domains at the same times. NULL and a diagnosis when no unit can serve it, or when it is the
- * source of an I/O APIC or HPET as well.
+ * Make a source known, with `irqs` entries (0..IOMMU_MAX_SHARED), none of them valid. It stays
+ * blocked. Sources of several functions may be one (aliases): then they share the client, or theirs
+ * have the same domains at the same times. NULL and a diagnosis when no unit can serve it, or when
+ * it is the source of an I/O APIC or HPET as well.
  */
 struct iommu_client *iommu_prepare(struct iommu_source source, uint32_t irqs, struct diag *diag);
+
+/*
+ * A bridge passes on the interrupts of function `own` as if they came from the client, or as they
+ * are: whichever comes, the client's entries are for it. With `buses`, the client's id is not a
+ * function's but stands for its bus, and interrupts may have any id from there to the function's
+ * own bus. Behind such a bridge are devices of one owner alone. Before any entry is valid. False:
+ * diagnosis.
+ */
+bool iommu_alias(struct iommu_client *client, struct iommu_client *own, bool buses,
+                 struct diag *diag);
 
 /*
  * Build a domain that maps these ranges for reading and writing, with the largest pages that the

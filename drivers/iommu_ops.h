@@ -20,6 +20,7 @@ struct iommu_ops {
     /* `twin`: another client of the same source, or NULL. Source and count are set. */
     bool (*prepare)(struct iommu_client *client, const struct iommu_client *twin,
                     struct diag *diag);
+    bool (*alias)(struct iommu_client *client, struct iommu_client *own, bool buses);
     bool (*domain)(struct iommu_domain *domain, const struct plan_range *ranges, uint32_t count,
                    struct diag *diag);
     bool (*attach)(struct iommu_client *client, const struct iommu_domain *domain);

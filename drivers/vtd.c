@@ -185,6 +185,15 @@ static bool vtd_prepare(struct iommu_client *client, const struct iommu_client *
     return true;
 }
 
+/* An entry knows who may use it; one of a bridge's own id is as one of any other function's. */
+static bool vtd_alias(struct iommu_client *client, struct iommu_client *own, bool buses)
+{
+    uint8_t bus = BUS_OF(own->source.id);
+    if (buses && bus > client->last_bus)
+        client->last_bus = bus;
+    return true;
+}
+
 static bool vtd_domain(struct iommu_domain *domain, const struct plan_range *ranges, uint32_t count,
                        struct diag *diag)
 {
@@ -233,7 +242,7 @@ static bool vtd_irq(struct iommu_client *client, uint32_t n, const struct iommu_
     uint16_t index = (uint16_t)(client->first_irq + n);
     struct vtd_pair value = {0, 0};
     if (irq)
-        value = vtd_irte(irq, client->source.id, vtd.x2apic);
+        value = vtd_irte(irq, client->source.id, client->last_bus, vtd.x2apic);
     entry_write(&segment_of(client->source.segment)->irtes[index], value);
     const struct vtd_pair what[] = {vtd_invalidate_irte(index)};
     return invalidate(client->source.segment, what, 1);
@@ -284,6 +293,7 @@ const struct iommu_ops vtd_ops = {
     .block = vtd_block,
     .start = vtd_start,
     .prepare = vtd_prepare,
+    .alias = vtd_alias,
     .domain = vtd_domain,
     .attach = vtd_attach,
     .irq = vtd_irq,

@@ -21,6 +21,8 @@ struct iommu_demand {
 
 /* Entries of one source at most: what all kinds of units have. */
 #define IOMMU_MAX_IRQS    256
+/* Those of functions to which a bridge gives one source: what all units of AMD have. */
+#define IOMMU_MAX_SHARED  512
 /* Sources under which a function may appear at most. */
 #define IOMMU_MAX_SOURCES 3
 

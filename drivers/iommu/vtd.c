@@ -19,6 +19,8 @@
 #define IRTE_SID   BITS(15, 0)  /* of the upper half */
 #define IRTE_SVT   BITS(19, 18)
 #define SVT_SID    1 /* verify the whole id (SQ 0) */
+#define SVT_BUS    2 /* verify the bus: SID has the first and the last one */
+#define SID_FIRST  BITS(15, 8)
 
 enum { DLM_FIXED = 0, DLM_NMI = 4 };
 
@@ -137,14 +139,18 @@ struct vtd_pair vtd_context_entry(hpa_t tables, uint8_t levels, uint16_t domain)
     };
 }
 
-struct vtd_pair vtd_irte(const struct iommu_irq *irq, uint16_t source_id, bool x2apic)
+struct vtd_pair vtd_irte(const struct iommu_irq *irq, uint16_t source_id, uint8_t last_bus,
+                         bool x2apic)
 {
+    uint64_t buses = (source_id & SID_FIRST) | last_bus;
+
     return (struct vtd_pair){
         .low = IRTE_P | (irq->level ? IRTE_TM : 0) |
                field_put(IRTE_DLM, irq->nmi ? DLM_NMI : DLM_FIXED) |
                field_put(IRTE_V, irq->vector) |
                field_put(x2apic ? IRTE_DST : IRTE_DST_8, irq->apic_id),
-        .high = field_put(IRTE_SVT, SVT_SID) | field_put(IRTE_SID, source_id),
+        .high = field_put(IRTE_SVT, last_bus != 0 ? SVT_BUS : SVT_SID) |
+                field_put(IRTE_SID, last_bus != 0 ? buses : source_id),
     };
 }
 

@@ -51,10 +51,12 @@ struct vtd_pair vtd_root_entry(hpa_t context_table);
 struct vtd_pair vtd_context_entry(hpa_t tables, uint8_t levels, uint16_t domain);
 
 /*
- * "Interrupt Remapping Table Entry (IRTE) for Remapped Interrupts": from that source id alone.
- * Without `x2apic`, of the APIC id 8 bits count.
+ * "Interrupt Remapping Table Entry (IRTE) for Remapped Interrupts": from that source id alone, or
+ * with a last bus other than 0 from all ids of the source's bus up to that one. Without `x2apic`,
+ * of the APIC id 8 bits count.
  */
-struct vtd_pair vtd_irte(const struct iommu_irq *irq, uint16_t source_id, bool x2apic);
+struct vtd_pair vtd_irte(const struct iommu_irq *irq, uint16_t source_id, uint8_t last_bus,
+                         bool x2apic);
 
 /* "Interrupt Requests in Remappable Format": an MSI's; the nth of a device's has n in its data. */
 struct iommu_message vtd_message(uint16_t first_index, uint16_t n);

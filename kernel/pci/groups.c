@@ -141,9 +141,8 @@ uint32_t pci_requesters(const struct pci_inventory *inventory, uint16_t index,
     uint32_t count = 0;
 
     ids[count++] = pci_requester_of(function->address);
-    if (function->alias == ids[0])
-        return count;
-    ids[count++] = function->alias;
+    if (function->alias != ids[0]) /* else it has the bus' number, or there is no such bridge */
+        ids[count++] = function->alias;
     for (uint16_t at = function->parent; at != PCI_NONE; at = inventory->functions[at].parent) {
         const struct pci_function *bridge = &inventory->functions[at];
         /* "PCI Express to PCI/PCI-X Bridge Specification": messages of its own come so. */
@@ -171,8 +170,7 @@ void pci_group(struct pci_inventory *inventory)
             join(inventory, function->group, functions[parent].group);
         }
         /* Virtual functions are one more each of a device that does not keep its own apart. */
-        if (function->physical != PCI_NONE && !(function->flags & PCI_ISOLATES) &&
-            functions[function->physical].flags & PCI_OPEN)
+        if (function->physical != PCI_NONE && functions[function->physical].flags & PCI_OPEN)
             join(inventory, function->group, functions[function->physical].group);
     }
 }

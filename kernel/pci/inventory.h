@@ -192,6 +192,12 @@ uint16_t pci_find(const struct pci_inventory *inventory, pci_address_t at);
 /* The bridge to that bus of the segment, or PCI_NONE: it is a root bus. */
 uint16_t pci_bridge_to(const struct pci_inventory *inventory, pci_address_t bus);
 
+/*
+ * A bridge with PCI_BRIDGE_BAD that may be above the function all the same, by the numbers that it
+ * has: then neither group nor requester ids are known. PCI_NONE: there is none.
+ */
+uint16_t pci_doubtful_bridge(const struct pci_inventory *inventory, uint16_t index);
+
 /* The last bus of segment 0 that has devices, or may have some as a bridge leads there. */
 uint8_t pci_last_bus(const struct pci_inventory *inventory);
 

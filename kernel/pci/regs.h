@@ -90,6 +90,7 @@ enum pci_header { PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1, PCI_HEADER_CARDB
 #define PCI_MSI_64           BIT(7)
 #define PCI_MSI_MASKABLE     BIT(8)
 #define PCI_MSI_VECTORS      BITS(3, 1) /* log2 */
+#define PCI_MSI_MOST         32
 #define PCI_MSIX_CONTROL     2
 #define PCI_MSIX_TABLE_SIZE  BITS(10, 0) /* less 1 */
 #define PCI_MSIX_TABLE       4

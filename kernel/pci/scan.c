@@ -53,6 +53,29 @@ uint16_t pci_bridge_to(const struct pci_inventory *inventory, pci_address_t bus)
     return PCI_NONE;
 }
 
+/* Does it claim the bus? All buses up to its last one where nobody else leads to (`root`). */
+static bool claims(const struct pci_function *bridge, pci_address_t bus, bool root)
+{
+    uint32_t number = pci_bus_of(bus);
+
+    if (!pci_is_bridge(bridge) || !(bridge->flags & PCI_BRIDGE_BAD) || bridge->secondary == 0 ||
+        pci_segment_of(bridge->address) != pci_segment_of(bus))
+        return false;
+    return number == bridge->secondary ||
+           (root && number > bridge->secondary && number <= bridge->subordinate);
+}
+
+uint16_t pci_doubtful_bridge(const struct pci_inventory *inventory, uint16_t index)
+{
+    for (uint16_t at = index; at != PCI_NONE; at = inventory->functions[at].parent) {
+        const struct pci_function *function = &inventory->functions[at];
+        for (uint32_t i = 0; i < inventory->count; i++)
+            if (claims(&inventory->functions[i], function->address, function->parent == PCI_NONE))
+                return (uint16_t)i;
+    }
+    return PCI_NONE;
+}
+
 const struct pci_segment *pci_segment_find(const struct pci_access *access, uint32_t segment,
                                            uint32_t bus)
 {
@@ -184,7 +207,7 @@ static struct pci_function *read_function(const struct pci_access *access,
  * Interpretation (ARI)". The numbers have to grow.
  */
 static void scan_ari(const struct pci_access *access, struct pci_inventory *inventory,
-                     const struct pci_function *first)
+                     struct pci_function *first)
 {
     pci_address_t bus = {first->address.raw & ~(uint32_t)0xff};
     uint16_t parent = first->parent;
@@ -196,6 +219,7 @@ static void scan_ari(const struct pci_access *access, struct pci_inventory *inve
             (uint32_t)field_get(PCI_ARI_NEXT_FUNCTION, pci_read16(access, at, caps + PCI_ARI_CAPS));
         if (next == 0)
             return;
+        first->flags |= PCI_MULTI; /* whatever its header says, and whether or not they answer */
         at.raw = bus.raw + next;
         struct pci_function *function =
             next > number ? read_function(access, inventory, at, parent) : NULL;

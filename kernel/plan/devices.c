@@ -78,6 +78,21 @@ static bool check_interrupts(const struct candidate *at)
                   "Linux on this machine tells: /proc/interrupts, lspci -v");
 }
 
+/* Buses below a bridge whose numbers make no sense look like root buses. */
+static bool check_bridges(const struct candidate *at)
+{
+    uint16_t index = pci_doubtful_bridge(at->work->pci, at->index);
+    char why[80], name[PCI_TEXT];
+
+    if (index == PCI_NONE) {
+        return true;
+    }
+    pci_address_text(at->work->pci->functions[index].address, name);
+    fmt_print(why, sizeof(why), "bridge %s may be above it, whose bus numbers make no sense", name);
+    return refuse(at, why,
+                  "nobody knows what could reach it: use another slot, or update the firmware");
+}
+
 static bool check_single(const struct candidate *at)
 {
     const struct plan *plan = at->work->plan;
@@ -157,6 +172,24 @@ static bool check_bars(const struct candidate *at)
     struct bar_fault fault;
 
     return bars_check(at->work, at->index, &fault) || refuse(at, fault.why, fault.remedy);
+}
+
+/* Who sends past all IOMMUs reaches all memory; who sends under an unknown id reaches none. */
+static bool check_service(const struct candidate *at)
+{
+    switch ((enum hardware_service)at->work->hardware->services[at->index]) {
+    case SERVICE_KNOWN:
+        break;
+    case SERVICE_NONE:
+        return refuse(at, "by the DMAR or IVRS table no IOMMU serves it, or two do",
+                      "nothing would keep it from others' memory: use another slot or another "
+                      "device, or update the firmware");
+    case SERVICE_OTHER_ID:
+        return refuse(at, "by the IVRS table it sends under the id of another device",
+                      "it would reach no memory: use another slot or another device, or update "
+                      "the firmware");
+    }
+    return true;
 }
 
 /* ---- what a line selects ---- */
@@ -253,8 +286,8 @@ static bool take_line(struct plan_work *work, uint32_t guest, uint16_t line)
                                .index = index,
                                .function = &work->pci->functions[index]};
         pci_address_text(at.function->address, at.name);
-        if (!check_kind(&at) || !check_single(&at) || !check_users(&at) || !check_interrupts(&at) ||
-            !check_bars(&at) || !add(&at)) {
+        if (!check_kind(&at) || !check_bridges(&at) || !check_single(&at) || !check_users(&at) ||
+            !check_service(&at) || !check_interrupts(&at) || !check_bars(&at) || !add(&at)) {
             return false;
         }
         index = selector->number != 0
@@ -275,6 +308,20 @@ static bool refuse_without_iommu(const struct plan_work *work, uint32_t guest)
     return refuse_at(work, wish->first_device);
 }
 
+/* What is not in the table is neither silent nor in a group. */
+static bool refuse_incomplete(const struct plan_work *work, uint32_t guest)
+{
+    const struct config_guest *wish = &work->config->guests[guest];
+
+    diag_set(work->diag,
+             "guest %.*s wants PCI device %.*s, but the machine has more than %u PCI functions",
+             GUEST_NAME(wish), WISH(&work->config->devices[wish->first_device]), PCI_MAX_FUNCTIONS);
+    diag_hint(work->diag,
+              "nobody knows what those beyond could reach: switch off virtual functions "
+              "(SR-IOV) in the firmware setup, or remove the line");
+    return refuse_at(work, wish->first_device);
+}
+
 bool devices_take(struct plan_work *work)
 {
     struct plan *plan = work->plan;
@@ -283,6 +330,9 @@ bool devices_take(struct plan_work *work)
         const struct config_guest *guest = &work->config->guests[i];
         if (guest->device_count > 0 && work->hardware->iommu == HARDWARE_NO_IOMMU) {
             return refuse_without_iommu(work, i);
+        }
+        if (guest->device_count > 0 && work->pci->lost > 0) {
+            return refuse_incomplete(work, i);
         }
         plan->guests[i].first_device = (uint16_t)plan->device_count;
         for (uint32_t n = 0; n < guest->device_count; n++) {

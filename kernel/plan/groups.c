@@ -118,6 +118,26 @@ bool groups_check(const struct plan_work *work)
     return true;
 }
 
+uint16_t plan_messenger(const struct plan_device *device)
+{
+    return device->function.alias;
+}
+
+bool plan_same_source(const struct plan_device *a, const struct plan_device *b)
+{
+    if (pci_segment_of(a->function.address) != pci_segment_of(b->function.address)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->requester_count; i++) {
+        for (uint32_t j = 0; j < b->requester_count; j++) {
+            if (a->requesters[i] == b->requesters[j]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool plan_must_be_deaf(const struct plan *plan, const struct pci_function *function)
 {
     bool shared = false;

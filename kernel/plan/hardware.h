@@ -14,6 +14,7 @@
 #define HARDWARE_MAX_TIED     64
 #define HARDWARE_MAX_OWNED    280
 #define HARDWARE_MAX_SPECIALS 128
+#define HARDWARE_MAX_SERVED   2048 /* functions of an inventory */
 
 #define HARDWARE_MAX_IOAPICS 64
 #define HARDWARE_MAX_LINES   40 /* 16 of ISA, 16 NMIs, SCI, console */
@@ -51,6 +52,13 @@ struct hardware_range {
 /* Which IOMMU the machine has, as ACPI's DMAR or IVRS says. */
 enum hardware_iommu { HARDWARE_NO_IOMMU, HARDWARE_VTD, HARDWARE_AMDVI };
 
+/* Does an IOMMU look at what a function sends? */
+enum hardware_service {
+    SERVICE_KNOWN,    /* one does, or nobody has asked */
+    SERVICE_NONE,     /* none does, or two say so */
+    SERVICE_OTHER_ID, /* under an id that PCI does not know for it */
+};
+
 /* Registers that the hypervisor itself uses, so that no guest may have them. */
 struct hardware_owned {
     uint64_t base; /* HPA or port */
@@ -87,6 +95,7 @@ struct hardware {
     pci_address_t tied[HARDWARE_MAX_TIED];
     uint32_t special_count; /* source ids of I/O APICs and HPETs, in the form of functions */
     pci_address_t specials[HARDWARE_MAX_SPECIALS];
+    uint8_t services[HARDWARE_MAX_SERVED]; /* enum hardware_service, by index in the inventory */
     uint32_t owned_count;
     struct hardware_owned owned[HARDWARE_MAX_OWNED];
     uint32_t ioapic_count;

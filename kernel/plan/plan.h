@@ -45,7 +45,8 @@ struct plan_device {
     struct pci_function function;       /* what the inventory says: with the machine's addresses */
     uint64_t guest_bars[PCI_BAR_COUNT]; /* GPA or port of each BAR; 0: the guest does without */
     pci_address_t bridge;               /* the bridge above it, for a bus reset; 0 on a root bus */
-    uint16_t requesters[PCI_MAX_REQUESTERS]; /* the requester ids under which it may appear */
+    uint16_t requesters[PCI_MAX_REQUESTERS]; /* the requester ids under which it may appear, as
+                                              * pci_requesters() lists them */
     uint8_t requester_count;
     uint8_t guest_gsi; /* INTx: the input of the guest's I/O APIC, PLAN_FIRST_PIN .. LAST_PIN */
     uint16_t gsi;      /* and of the machine's; 0: the function has none */
@@ -136,6 +137,12 @@ bool plan_build(const struct plan_inputs *inputs, struct plan *plan, struct diag
  * there ends in the hypervisor. False when it has no such table.
  */
 bool plan_msix_pages(const struct plan_device *device, struct plan_range *pages);
+
+/* The requester id that its messages have when they arrive: a bridge's from a conventional bus. */
+uint16_t plan_messenger(const struct plan_device *device);
+
+/* May both appear under one requester id, so that an IOMMU takes them for one? */
+bool plan_same_source(const struct plan_device *a, const struct plan_device *b);
 
 /* Does a function that no guest gets belong to a group of which a guest gets a part? */
 bool plan_must_be_deaf(const struct plan *plan, const struct pci_function *function);

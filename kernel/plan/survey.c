@@ -142,15 +142,19 @@ static bool bridge(void *context, struct remapping_function at, struct remapping
     return true;
 }
 
+static struct remapping_function place_of(pci_address_t at)
+{
+    return (struct remapping_function){.segment = (uint16_t)pci_segment_of(at),
+                                       .bus = (uint8_t)pci_bus_of(at),
+                                       .devfn = (uint8_t)at.raw};
+}
+
 static bool has_region(const struct remapping *remapping, pci_address_t at)
 {
-    struct remapping_function function = {.segment = (uint16_t)pci_segment_of(at),
-                                          .bus = (uint8_t)pci_bus_of(at),
-                                          .devfn = (uint8_t)at.raw};
     struct remapping_region region;
     uint32_t next = 0;
 
-    return remapping_next_region(remapping, function, &next, &region);
+    return remapping_next_region(remapping, place_of(at), &next, &region);
 }
 
 /* The callback takes no pointer to const, and changes nothing. */
@@ -176,6 +180,41 @@ bool survey_devices(const struct acpi_host *acpi, const struct pci_inventory *pc
     return true;
 }
 
+_Static_assert(PCI_MAX_FUNCTIONS <= HARDWARE_MAX_SERVED, "note_services()");
+
+static bool is_requester(const struct pci_inventory *pci, uint16_t index, uint16_t id)
+{
+    uint16_t ids[PCI_MAX_REQUESTERS];
+    uint32_t count = pci_requesters(pci, index, ids);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+/* What virtual functions send goes where their physical function's goes. */
+static enum hardware_service service_of(const struct remapping *remapping,
+                                        const struct pci_inventory *pci, uint16_t index)
+{
+    uint16_t physical = pci->functions[index].physical;
+    uint16_t asked = physical == PCI_NONE ? index : physical;
+    struct remapping_place place;
+
+    if (!remapping_of_function(remapping, place_of(pci->functions[asked].address), &place))
+        return SERVICE_NONE;
+    return is_requester(pci, asked, place.source_id) ? SERVICE_KNOWN : SERVICE_OTHER_ID;
+}
+
+static void note_services(const struct remapping *remapping, const struct pci_inventory *pci,
+                          struct hardware *hardware)
+{
+    for (uint32_t i = 0; i < pci->count; i++)
+        hardware->services[i] = pci_is_bridge(&pci->functions[i])
+                                    ? SERVICE_KNOWN
+                                    : (uint8_t)service_of(remapping, pci, (uint16_t)i);
+}
+
 bool survey_sources(const struct acpi_host *acpi, const struct pci_inventory *pci,
                     struct hardware *hardware)
 {
@@ -183,6 +222,7 @@ bool survey_sources(const struct acpi_host *acpi, const struct pci_inventory *pc
     struct remapping_place place;
     uint32_t next = 0;
 
+    note_services(&remapping, pci, hardware);
     while (remapping_next_special(&remapping, &next, &place)) {
         pci_address_t source = pci_address_of(place.segment, place.source_id);
         if (!hardware_special(hardware, source)) {

@@ -47,8 +47,9 @@ bool survey_devices(const struct acpi_host *acpi, const struct pci_inventory *pc
     "ACPI: firmware shares memory with more than %u devices: none is given away"
 
 /*
- * Note the source ids of I/O APICs and HPETs. Kernel and boot half, and tools from what a report
- * says of the machine. False: as above.
+ * Note the source ids of I/O APICs and HPETs, and which functions no IOMMU serves as PCI has them:
+ * the plan has to be made with the same inventory. Kernel and boot half, and tools from what a
+ * report says of the machine. False: as above.
  */
 bool survey_sources(const struct acpi_host *acpi, const struct pci_inventory *pci,
                     struct hardware *hardware);

@@ -13,32 +13,11 @@
 #include "kernel/mm/pagetable.h"
 #include "kernel/pci/describe.h"
 #include "kernel/vm/guest.h"
+#include "kernel/vm/sources.h"
 
 _Static_assert(PLAN_MAX_DEVICES <= VPCI_MAX_FUNCTIONS, "vpci_connect()");
-_Static_assert(PCI_MAX_REQUESTERS <= IOMMU_MAX_SOURCES, "iommu_demand()");
 
 /* ---- making them ---- */
-
-static uint32_t irq_count(const struct pci_function *function)
-{
-    uint32_t msix = function->flags & PCI_MSIX_BAD ? 0 : function->caps.msix_vectors;
-    uint32_t most = msix > function->caps.msi_vectors ? msix : function->caps.msi_vectors;
-    return most < IOMMU_MAX_IRQS ? most : IOMMU_MAX_IRQS;
-}
-
-static bool clients_create(struct passthrough *p, struct diag *diag)
-{
-    const struct plan_device *planned = p->planned;
-    for (uint32_t i = 0; i < planned->requester_count; i++) {
-        struct iommu_source source = {.segment =
-                                          (uint16_t)pci_segment_of(planned->function.address),
-                                      .id = planned->requesters[i]};
-        p->clients[i] = iommu_prepare(source, i == 0 ? irq_count(&planned->function) : 0, diag);
-        if (!p->clients[i])
-            return false;
-    }
-    return true;
-}
 
 static void table_create(struct passthrough *p)
 {
@@ -49,7 +28,8 @@ static void table_create(struct passthrough *p)
     p->msix.entries = host_alloc(p->msix.count * sizeof(*p->msix.entries), 16);
 }
 
-static bool device_create(struct passthrough *p, uint8_t pin, struct diag *diag)
+static bool device_create(const struct passthrough_set *set, struct passthrough *p, uint8_t pin,
+                          struct diag *diag)
 {
     const struct plan_device *planned = p->planned;
     if (!pci_keep(planned->function.address) || !pci_keep(planned->bridge) ||
@@ -59,7 +39,7 @@ static bool device_create(struct passthrough *p, uint8_t pin, struct diag *diag)
     if (planned->gsi != 0)
         vfunction_wire(p->config, pin, planned->guest_gsi);
     table_create(p);
-    return clients_create(p, diag);
+    return sources_create(set, p, diag);
 }
 
 bool passthrough_create(struct guest *guest, const struct plan *plan, struct diag *diag)
@@ -74,9 +54,10 @@ bool passthrough_create(struct guest *guest, const struct plan *plan, struct dia
     for (uint32_t i = 0; i < set->count; i++) {
         set->devices[i].planned = &plan->devices[planned->first_device + i];
         set->devices[i].config = &configs[i];
-        if (!device_create(&set->devices[i], (uint8_t)(1 + lines_place(i).pin), diag))
-            return false;
     }
+    for (uint32_t i = 0; i < set->count; i++)
+        if (!device_create(set, &set->devices[i], (uint8_t)(1 + lines_place(i).pin), diag))
+            return false;
     vpci_connect(&guest->platform.pci, configs, set->count, pci_machine());
     return lines_create(guest, plan, diag) &&
            iommu_domain(&set->domain, guest->ranges, guest->range_count, diag);
@@ -164,8 +145,8 @@ bool passthrough_start(struct guest *guest)
 static bool detach(const struct passthrough *p)
 {
     bool done = attach(p, NULL);
-    for (uint32_t n = 0; n < p->clients[0]->irq_count; n++)
-        iommu_irq(p->clients[0], n, NULL);
+    for (uint32_t n = 0; n < p->irq_count; n++)
+        iommu_irq(p->irqs, p->first_irq + n, NULL);
     return done;
 }
 
@@ -194,16 +175,32 @@ bool passthrough_is(const struct passthrough *p, struct iommu_source source)
     return false;
 }
 
+/* Take it and all that an IOMMU takes for the same: those would be attached to nothing as well.
+ * False: a unit is dead. With guest->devices held. */
+static bool remove_all(const struct passthrough_set *set, const struct passthrough *p)
+{
+    bool done = true;
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct passthrough *other = &set->devices[i];
+        if (!plan_same_source(other->planned, p->planned))
+            continue;
+        atomic_store(&other->state, PASSTHROUGH_REMOVED);
+        vfunction_remove(other->config, pci_machine());
+        done = detach(other) && done;
+    }
+    return done;
+}
+
 bool passthrough_remove(struct guest *guest, struct passthrough *p)
 {
+    const struct passthrough_set *set = &guest->passthrough;
     lock_take(&guest->devices);
-    bool was_on = atomic_load(&p->state) == PASSTHROUGH_ON, done = true;
-    if (was_on) {
-        atomic_store(&p->state, PASSTHROUGH_REMOVED);
-        vfunction_remove(p->config, pci_machine());
-        done = detach(p);
-    }
+    bool was_on = atomic_load(&p->state) == PASSTHROUGH_ON;
+    bool done = !was_on || remove_all(set, p);
     lock_release(&guest->devices);
+    for (uint32_t i = 0; was_on && i < set->count; i++)
+        if (&set->devices[i] != p && plan_same_source(set->devices[i].planned, p->planned))
+            refuse(guest, &set->devices[i], "is cut off, too: it is behind the same bridge");
     if (!done)
         refuse(guest, p, "has a dead IOMMU");
     return was_on;
@@ -219,19 +216,19 @@ static bool irq_route(struct guest *guest, const struct passthrough *p, uint32_t
     struct vcpu *to =
         msi_decode(message->address, message->data, &ipi) ? lapic_target(guest, &ipi) : NULL;
     struct iommu_irq irq = {.apic_id = to ? to->cpu->apic_id : 0, .vector = ipi.vector};
-    return iommu_irq(p->clients[0], n, to ? &irq : NULL) && to;
+    return iommu_irq(p->irqs, p->first_irq + n, to ? &irq : NULL) && to;
 }
 
 static void msi_update(struct guest *guest, const struct passthrough *p)
 {
     uint32_t count = vfunction_msi_vectors(p->config);
     struct vfunction_message first = {0};
-    for (uint32_t n = 0; n < count && n < p->clients[0]->irq_count; n++) {
+    for (uint32_t n = 0; n < count && n < p->irq_count; n++) {
         struct vfunction_message message = vfunction_msi_message(p->config, n);
         irq_route(guest, p, n, &message);
     }
     if (count > 0) {
-        struct iommu_message real = iommu_message(p->clients[0], 0);
+        struct iommu_message real = iommu_message(p->irqs, p->first_irq);
         first = (struct vfunction_message){real.address, real.data};
     }
     vfunction_msi_program(p->config, pci_machine(), &first);
@@ -247,7 +244,7 @@ static void table_write(const struct passthrough *p, uint32_t n, bool open)
     mmio_write32(&entry[VMSIX_CONTROL], (uint32_t)VMSIX_MASKED);
     if (!open)
         return;
-    struct iommu_message message = iommu_message(p->clients[0], n);
+    struct iommu_message message = iommu_message(p->irqs, p->first_irq + n);
     mmio_write32(&entry[VMSIX_LOW], (uint32_t)message.address);
     mmio_write32(&entry[VMSIX_HIGH], (uint32_t)(message.address >> 32));
     mmio_write32(&entry[VMSIX_DATA], message.data);
@@ -256,7 +253,7 @@ static void table_write(const struct passthrough *p, uint32_t n, bool open)
 
 static void msix_update(struct guest *guest, const struct passthrough *p, uint32_t n)
 {
-    bool open = !vmsix_masked(&p->msix, n) && n < p->clients[0]->irq_count;
+    bool open = !vmsix_masked(&p->msix, n) && n < p->irq_count;
     if (atomic_load(&p->state) != PASSTHROUGH_ON)
         return;
     if (open) {

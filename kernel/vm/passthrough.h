@@ -43,8 +43,10 @@ struct passthrough {
     struct vmsix msix;
     struct plan_range pages;     /* that exit, as the MSI-X table is in them; size 0: none */
     volatile uint8_t *registers; /* the same, in the hypervisor's address space */
-    struct iommu_client *clients[PCI_MAX_REQUESTERS]; /* interrupts come from the first */
-    _Atomic uint32_t state;                           /* enum passthrough_state */
+    struct iommu_client *clients[PCI_MAX_REQUESTERS]; /* functions behind a bridge share some */
+    struct iommu_client *irqs;                        /* the one whose interrupts are its own: */
+    uint16_t first_irq, irq_count;
+    _Atomic uint32_t state; /* enum passthrough_state */
     struct passthrough_faults faults;
 };
 
@@ -72,8 +74,9 @@ void passthrough_stop(struct guest *guest);
 /* Is it one of the sources as which the device appears? */
 bool passthrough_is(const struct passthrough *p, struct iommu_source source);
 
-/* The guest has lost the device until it starts anew. Any processor, guest->devices not held.
- * False: it was not attached. */
+/* The guest has lost the device until it starts anew, and with it those that a bridge makes one
+ * source with it (said in the log). Any processor, guest->devices not held. False: it was not
+ * attached. */
 bool passthrough_remove(struct guest *guest, struct passthrough *p);
 
 /* One of the devices has new MSI or MSI-X settings: PLATFORM_PCI. With guest->devices held. */

@@ -164,6 +164,68 @@ static void test_interrupts(void **state)
     assert_false(iommu_irq(client, 5, &moved)); /* not its own */
 }
 
+static bool goes_to(struct iommu_source source, const struct iommu_client *client, uint32_t n,
+                    uint8_t vector)
+{
+    struct iommu_message message = iommu_message(client, n);
+    struct iommu_irq got;
+
+    return interrupt(source, &message, &got) && got.vector == vector;
+}
+
+/*
+ * Two functions behind a bridge from PCI Express to PCI, which sends for both of them under its
+ * secondary bus, or as it came in. Nobody else may use their entries.
+ */
+static void test_interrupts_of_a_bus(void **state)
+{
+    const struct iommu_source bus = {0, 0x0100}, own = {0, 0x0128}, second = {0, 0x0138};
+    const struct iommu_source bridge = {0, 0x0010}, beyond = {0, 0x0200};
+    struct iommu_irq one = {.apic_id = 1, .vector = 0x41}, two = {.apic_id = 2, .vector = 0x42};
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    fresh();
+    struct iommu_client *client = prepared(bus, 40), *first = prepared(own, 0);
+    struct iommu_client *other = prepared(second, 0), *sender = prepared(bridge, 0);
+    prepared(disk, 8);
+    for (int i = 0; i < 2; i++) /* a second function has the bridge's client again */
+        assert_true(iommu_alias(client, sender, true, &diag));
+    assert_true(iommu_alias(client, first, true, &diag));
+    assert_false(goes_to(own, client, 0, 0x41));
+    assert_true(iommu_alias(client, other, true, &diag));
+    assert_true(iommu_irq(client, 0, &one));
+    assert_true(iommu_irq(client, 32, &two));
+    assert_true(goes_to(bus, client, 0, 0x41) && goes_to(bus, client, 32, 0x42));
+    assert_true(goes_to(own, client, 0, 0x41) && goes_to(second, client, 32, 0x42));
+    assert_false(goes_to(disk, client, 0, 0x41) || goes_to(beyond, client, 0, 0x41));
+    /* What the one with several plain messages adds to its first. */
+    struct iommu_message message = iommu_message(client, 32);
+    assert_int_equal(message.data % 32, 0);
+    assert_int_equal(iommu_message(client, 35).data, message.data | 3);
+    assert_true(iommu_irq(client, 0, &two));
+    assert_true(goes_to(bus, client, 0, 0x42) && goes_to(own, client, 0, 0x42));
+    assert_true(iommu_irq(client, 0, NULL));
+    assert_false(goes_to(bus, client, 0, 0x42) || goes_to(own, client, 0, 0x42));
+}
+
+/* A conventional bridge on the root bus sends under its own id. */
+static void test_interrupts_of_a_bridge(void **state)
+{
+    const struct iommu_source bridge = {0, 0x00f0}, own = {0, 0x0108}, neighbour = {0, 0x00f1};
+    struct iommu_irq irq = {.apic_id = 1, .vector = 0x41};
+    struct diag diag;
+
+    (void)state;
+    fresh();
+    struct iommu_client *client = prepared(bridge, IOMMU_MAX_IRQS - 8), *one = prepared(own, 0);
+    prepared(neighbour, 8);
+    assert_true(iommu_alias(client, one, false, &diag));
+    assert_true(iommu_irq(client, 3, &irq));
+    assert_true(goes_to(bridge, client, 3, 0x41));
+    assert_false(goes_to(neighbour, client, 3, 0x41));
+}
+
 static void test_dead_unit(void **state)
 {
     struct iommu_irq irq = {.apic_id = 3, .vector = 0x41};
@@ -190,8 +252,10 @@ static void test_refusals(void **state)
     fresh();
     assert_null(iommu_prepare((struct iommu_source){3, 0}, 1, &diag));
     assert_non_null(strstr(diag.message, "segment 3"));
-    assert_null(iommu_prepare(disk, IOMMU_MAX_IRQS + 1, &diag));
-    assert_non_null(strstr(diag.message, "more interrupts"));
+    assert_null(iommu_prepare(disk, IOMMU_MAX_SHARED + 1, &diag));
+    assert_string_equal(diag.message, "devices behind one bridge have more interrupts than an "
+                                      "IOMMU has entries");
+    assert_string_equal(diag.hint, "name fewer of them, or use another slot");
     assert_true(iommu_domain(&domain, beyond, 1, &diag));
     assert_false(iommu_domain(&domain, beyond + 1, 1, &diag));
     assert_non_null(strstr(diag.message, "reach"));
@@ -200,7 +264,8 @@ static void test_refusals(void **state)
 #define OWNER_TESTS                                                                                \
     cmocka_unit_test(test_all_is_blocked_at_first), cmocka_unit_test(test_domain),                 \
         cmocka_unit_test(test_segments_are_apart), cmocka_unit_test(test_units_are_told),          \
-        cmocka_unit_test(test_interrupts), cmocka_unit_test(test_dead_unit),                       \
+        cmocka_unit_test(test_interrupts), cmocka_unit_test(test_interrupts_of_a_bus),             \
+        cmocka_unit_test(test_interrupts_of_a_bridge), cmocka_unit_test(test_dead_unit),           \
         cmocka_unit_test(test_refusals)
 
 #endif

@@ -40,9 +40,13 @@ bool amdvi_unit_start(struct amdvi_unit *unit, hpa_t device_table, uint64_t size
     return dead != number_of(unit);
 }
 
+static uint32_t forgot[0x200]; /* how often unit 0 was told to forget an id's interrupts */
+
 bool amdvi_unit_execute(struct amdvi_unit *unit, const struct amdvi_pair *what, uint32_t count)
 {
-    (void)what;
+    for (uint32_t i = 0; i < count && number_of(unit) == 0; i++)
+        if (what[i].low >> 60 == 5)
+            forgot[what[i].low & 0x1ff]++;
     assert_in_range(count, 1, AMDVI_MAX_COMMANDS);
     told[number_of(unit)] += count;
     return dead != number_of(unit);
@@ -270,6 +274,33 @@ static void test_shared_id(void **state)
     assert_non_null(strstr(diag.message, "share the id fa"));
 }
 
+/* Under each id that has the table, units forget what has changed in it. */
+static void test_ids_with_one_table(void **state)
+{
+    struct iommu_irq irq = {.apic_id = 1, .vector = 0x41};
+    struct diag diag;
+
+    (void)state;
+    fresh();
+    struct iommu_client *client = prepared(net, 64);
+    const struct iommu_source own[] = {{0, 0x0108}, {0, 0x0110}};
+    for (uint32_t i = 0; i < 2; i++) {
+        forgot[own[i].id] = 0;
+        assert_true(iommu_alias(client, prepared(own[i], 0), true, &diag));
+        assert_int_equal(forgot[own[i].id], 1);
+        assert_int_equal(dte_at(own[i])->words[2], dte_at(net)->words[2]);
+    }
+    forgot[net.id] = forgot[disk.id] = 0;
+    assert_true(iommu_irq(client, 0, &irq));
+    assert_int_equal(forgot[net.id], 1);
+    assert_int_equal(forgot[own[0].id], 2);
+    assert_int_equal(forgot[own[1].id], 2);
+    assert_int_equal(forgot[disk.id], 0);
+    dead = 1;
+    assert_false(iommu_alias(client, prepared(disk, 0), true, &diag));
+    assert_string_equal(diag.message, "an IOMMU does not answer");
+}
+
 static void test_beyond_the_table(void **state)
 {
     struct diag diag = {.message = ""};
@@ -309,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_narrow_entries),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_shared_id),
+        cmocka_unit_test(test_ids_with_one_table),
         cmocka_unit_test(test_beyond_the_table),
         cmocka_unit_test(test_source_of_an_ioapic),
     };

@@ -99,13 +99,14 @@ static void test_irtes(void **state)
     struct iommu_irq irq = {.apic_id = 0x12345678, .vector = 0x41};
 
     (void)state;
-    assert_pair(vtd_irte(&irq, 0x00fa, true), 0x1234567800410001, 0x400fa);
+    assert_pair(vtd_irte(&irq, 0x00fa, 0, true), 0x1234567800410001, 0x400fa);
     irq.apic_id = 0x12;
-    assert_pair(vtd_irte(&irq, 0x00fa, false), 0x0000120000410001, 0x400fa);
+    assert_pair(vtd_irte(&irq, 0x00fa, 0, false), 0x0000120000410001, 0x400fa);
     irq.level = true;
-    assert_pair(vtd_irte(&irq, 0xffff, false), 0x0000120000410011, 0x4ffff);
+    assert_pair(vtd_irte(&irq, 0xffff, 0, false), 0x0000120000410011, 0x4ffff);
     irq = (struct iommu_irq){.apic_id = 1, .nmi = true};
-    assert_pair(vtd_irte(&irq, 0xff00, true), 0x0000000100000081, 0x4ff00);
+    assert_pair(vtd_irte(&irq, 0xff00, 0, true), 0x0000000100000081, 0x4ff00);
+    assert_pair(vtd_irte(&irq, 0x0208, 5, true), 0x0000000100000081, 0x80205); /* buses 2 to 5 */
 }
 
 static void test_fault_message(void **state)

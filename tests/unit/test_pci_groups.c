@@ -237,6 +237,14 @@ static void test_express_to_pci(void **state)
     assert_int_equal(ids[1], 0x0200);
     assert_int_equal(ids[2], 0x0100);
     assert_int_equal(pci_requesters(&inventory, 0, ids), 1);
+
+    /* The one that has the bus' number itself. */
+    fake_add(2, 0, 0, 0x80861234, 0);
+    make();
+    assert_int_equal(pci_requesters(&inventory, pci_find(&inventory, pci_address(0, 2, 0, 0)), ids),
+                     2);
+    assert_int_equal(ids[0], 0x0200);
+    assert_int_equal(ids[1], 0x0100);
 }
 
 /* A bridge of a kind that bridges cannot be. */
@@ -267,7 +275,8 @@ static void test_virtual(void **state)
     assert_false(together(found(1, 16, 1), found(1, 16, 0)));
 }
 
-/* Of a device with several functions that does not keep them apart. */
+/* Of a device with several functions that does not keep them apart: what another function of it
+ * sends may turn round inside and reach a virtual function, whatever this one redirects itself. */
 static void test_virtual_of_several(void **state)
 {
     (void)state;
@@ -281,24 +290,28 @@ static void test_virtual_of_several(void **state)
     make();
     assert_true(together(found(1, 0, 0), found(1, 0, 1)));
     assert_true(together(found(1, 0, 0), found(1, 16, 0)));
-    assert_false(together(found(1, 0, 0), found(1, 16, 2)));
+    assert_true(together(found(1, 0, 1), found(1, 16, 2)));
 }
 
+/* The bit in the header of function 0 is not needed: ARI names the others. */
 static void test_ari_functions(void **state)
 {
     (void)state;
-    fake_reset();
-    struct fake *port = fake_port(0, 1, 1, 1, PCI_PORT_ROOT);
-    fake_put(port, PCI_CAP_FIRST + PCI_PCIE_CONTROL2, 2, PCI_PCIE_ARI_FORWARD);
-    fake_acs(port);
-    for (uint32_t i = 0; i < 2; i++) {
-        struct fake *f = fake_endpoint(1, 2 * i, 0);
-        uint32_t at = fake_ext(f, PCI_EXT_ARI, 8);
-        fake_put(f, at + PCI_ARI_CAPS, 2, i == 0 ? 16 << 8 : 0);
-        fake_multi(f);
+    for (uint32_t multi = 0; multi < 2; multi++) {
+        fake_reset();
+        struct fake *port = fake_port(0, 1, 1, 1, PCI_PORT_ROOT);
+        fake_put(port, PCI_CAP_FIRST + PCI_PCIE_CONTROL2, 2, PCI_PCIE_ARI_FORWARD);
+        fake_acs(port);
+        for (uint32_t i = 0; i < 2; i++) {
+            struct fake *f = fake_endpoint(1, 2 * i, 0);
+            uint32_t at = fake_ext(f, PCI_EXT_ARI, 8);
+            fake_put(f, at + PCI_ARI_CAPS, 2, i == 0 ? 16 << 8 : 0);
+            if (multi)
+                fake_multi(f);
+        }
+        make();
+        assert_true(together(found(1, 0, 0), found(1, 2, 0)));
     }
-    make();
-    assert_true(together(found(1, 0, 0), found(1, 2, 0)));
 }
 
 /* ---- resets ---- */

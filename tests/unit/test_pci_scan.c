@@ -361,6 +361,13 @@ static void test_ari(void **state)
     assert_non_null(found(1, 1, 1));
     assert_non_null(found(1, 25, 0));
     assert_int_equal(found(1, 25, 0)->flags, PCI_MULTI);
+    assert_int_equal(found(1, 0, 0)->flags, PCI_MULTI); /* though its header does not say so */
+
+    fake_reset();
+    ari_port(true);
+    ari_endpoint(0, 0);
+    fake_scan();
+    assert_int_equal(found(1, 0, 0)->flags, 0);
 }
 
 static void test_ari_not_forwarded(void **state)
@@ -390,6 +397,7 @@ static void test_ari_nonsense(void **state)
     ari_endpoint(0, 9); /* nobody there */
     fake_scan();
     assert_int_equal(inventory.count, 2);
+    assert_int_equal(found(1, 0, 0)->flags, PCI_MULTI); /* somebody may be there */
     expect_warning(pci_address(0, 1, 1, 1), PCI_FAULT_ARI);
 }
 

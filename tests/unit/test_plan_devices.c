@@ -127,6 +127,72 @@ static void test_missing(void **state)
             "the machine has 2 of that kind, and 4 PCI functions in all");
 }
 
+/* The second port claims the first one's bus; the third one, buses whose numbers are too low. */
+static void test_below_a_doubtful_bridge(void **state)
+{
+    static const char hint[] =
+        "nobody knows what could reach it: use another slot, or update the firmware";
+
+    (void)state;
+    start();
+    card(1);
+    fake_port(0, 2, 1, 1, PCI_PORT_ROOT);
+    wish(0, "01:00.0");
+    refused(0,
+            "guest web wants 01:00.0, but bridge 00:02.0 may be above it, whose bus numbers make "
+            "no sense",
+            hint);
+
+    for (uint32_t bus = 2; bus <= 5; bus++) {
+        char name[] = "02:00.0";
+        name[1] = (char)('0' + bus);
+        start();
+        fake_bar(fake_endpoint(bus, 0, 0), BAR(0), 0xfd000000, KIB(128), 0);
+        fake_port(6, 0, 3, 4, PCI_PORT_ROOT);
+        fake_port(6, 1, 0, 0, PCI_PORT_ROOT); /* not set up: nothing is below it */
+        wish(0, name);
+        if (bus == 2 || bus == 5) {
+            good();
+            continue;
+        }
+        assert_false(plan_with_pci());
+        assert_non_null(strstr(diag.message, "bridge 06:00.0 may be above it"));
+        assert_string_equal(diag.hint, hint);
+    }
+
+    /* Below a good bridge that is below it. */
+    start();
+    fake_port(3, 0, 9, 9, PCI_PORT_ROOT);
+    fake_bar(fake_endpoint(9, 0, 0), BAR(0), 0xfd000000, KIB(128), 0);
+    wish(0, "09:00.0");
+    good();
+    fake_port(6, 0, 3, 2, PCI_PORT_ROOT);
+    assert_false(plan_with_pci());
+    assert_non_null(strstr(diag.message, "bridge 06:00.0 may be above it"));
+}
+
+static void test_more_functions_than_the_table(void **state)
+{
+    struct plan_inputs inputs = {
+        .config = &wishes, .hardware = &machine, .needs = &small_needs, .pci = &inventory};
+
+    (void)state;
+    start();
+    card(1);
+    fake_inventory();
+    inventory.lost = 1;
+    assert_true(plan_build(&inputs, &plan, &diag));
+    wish(1, "01:00.0");
+    assert_false(plan_build(&inputs, &plan, &diag));
+    assert_string_equal(diag.message, "guest rt wants PCI device 01:00.0, but the machine has more "
+                                      "than 2048 PCI functions");
+    assert_string_equal(diag.hint, "nobody knows what those beyond could reach: switch off virtual "
+                                   "functions (SR-IOV) in the firmware setup, or remove the line");
+    assert_int_equal(diag.line, 100);
+    inventory.lost = 0;
+    assert_true(plan_build(&inputs, &plan, &diag));
+}
+
 static void test_bridges(void **state)
 {
     static const char hint[] = "name the devices behind it; bridges stay with the hypervisor";
@@ -224,6 +290,29 @@ static void test_tied(void **state)
     refused(0, "guest web wants 01:00.0, but firmware shares memory with it (RMRR)",
             "switch off what firmware uses it for in its setup (legacy USB, management), or name "
             "another device");
+}
+
+static void test_no_unit_serves_it(void **state)
+{
+    (void)state;
+    start();
+    card(1);
+    card(2);
+    wish(0, "02:00.0");
+    fake_inventory();
+    machine.services[pci_find(&inventory, pci_address(0, 1, 0, 0))] = SERVICE_NONE;
+    good();
+    machine.services[pci_find(&inventory, pci_address(0, 2, 0, 0))] = SERVICE_NONE;
+    refused(0,
+            "guest web wants 02:00.0, but by the DMAR or IVRS table no IOMMU serves it, or two do",
+            "nothing would keep it from others' memory: use another slot or another device, or "
+            "update the firmware");
+    machine.services[pci_find(&inventory, pci_address(0, 2, 0, 0))] = SERVICE_OTHER_ID;
+    refused(0,
+            "guest web wants 02:00.0, but by the IVRS table it sends under the id of another "
+            "device",
+            "it would reach no memory: use another slot or another device, or update the "
+            "firmware");
 }
 
 static void test_source_of_an_ioapic(void **state)
@@ -339,6 +428,39 @@ static void test_behind_a_bridge(void **state)
     good();
     assert_int_equal(plan.devices[0].requester_count, 2);
     assert_int_equal(plan.devices[0].requesters[1], 0x00f0);
+    assert_int_equal(plan_messenger(&plan.devices[0]), 0x00f0);
+    assert_true(plan_same_source(&plan.devices[0], &plan.devices[1]));
+    assert_true(plan_same_source(&plan.devices[0], &plan.devices[0]));
+}
+
+/* Who is one with whom for an IOMMU, and under which id messages arrive. */
+static void test_sources_behind_bridges(void **state)
+{
+    (void)state;
+    start();
+    fake_port(0, 0x1c, 1, 3, PCI_PORT_ROOT);
+    fake_port(1, 0, 2, 3, PCI_PORT_TO_PCI);
+    fake_add(2, 0, 0, 0x80861234, 0x020000);
+    fake_add(2, 5, 0, 0x80861234, 0x020000);
+    fake_bridge(2, 6, 0, 3, 3);
+    fake_add(3, 5, 0, 0x80861234, 0x020000);
+    card(9);
+    wish(0, "02:00.0");
+    wish(0, "02:05.0");
+    wish(0, "03:05.0");
+    wish(0, "09:00.0");
+    good();
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(plan_messenger(&plan.devices[i]), 0x0200);
+        for (uint32_t j = 0; j < 3; j++)
+            assert_true(plan_same_source(&plan.devices[i], &plan.devices[j]));
+        assert_false(plan_same_source(&plan.devices[i], &plan.devices[3]));
+        assert_false(plan_same_source(&plan.devices[3], &plan.devices[i]));
+    }
+    assert_int_equal(plan_messenger(&plan.devices[3]), 0x0900);
+    struct plan_device elsewhere = plan.devices[0];
+    elsewhere.function.address = pci_address(1, 2, 0, 0);
+    assert_false(plan_same_source(&plan.devices[0], &elsewhere));
 }
 
 /* Joined by more than what lies above them: a device with its virtual functions. */
@@ -417,18 +539,22 @@ int main(void)
         cmocka_unit_test(test_unknown_sizes),
         cmocka_unit_test(test_no_iommu),
         cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_below_a_doubtful_bridge),
+        cmocka_unit_test(test_more_functions_than_the_table),
         cmocka_unit_test(test_bridges),
         cmocka_unit_test(test_unknown_header),
         cmocka_unit_test(test_twice),
         cmocka_unit_test(test_physical_and_virtual),
         cmocka_unit_test(test_used_by_the_hypervisor),
         cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_no_unit_serves_it),
         cmocka_unit_test(test_source_of_an_ioapic),
         cmocka_unit_test(test_full_tables),
         cmocka_unit_test(test_no_messages),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_functions_of_one_device),
         cmocka_unit_test(test_behind_a_bridge),
+        cmocka_unit_test(test_sources_behind_bridges),
         cmocka_unit_test(test_other_group),
         cmocka_unit_test(test_part_of_a_group),
         cmocka_unit_test(test_rest_cannot_be_shut_up),

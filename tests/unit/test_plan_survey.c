@@ -271,6 +271,80 @@ static void test_more_sources_than_can_be_noted(void **state)
     assert_int_equal(hardware.iommu, HARDWARE_NO_IOMMU);
 }
 
+/* ---- which functions an IOMMU serves ---- */
+
+static uint8_t service(uint32_t bus, uint32_t device, uint32_t function)
+{
+    uint16_t index = pci_find(&inventory, pci_address(0, bus, device, function));
+
+    assert_int_not_equal(index, PCI_NONE);
+    assert_true(survey_sources(&acpi, &inventory, &hardware));
+    return hardware.services[index];
+}
+
+/* Two root ports; a unit names the first one, and then another unit all the rest. */
+static void test_services_of_intel(void **state)
+{
+    (void)state;
+    reset();
+    fake_port(0, 1, 1, 1, PCI_PORT_ROOT);
+    fake_sriov(fake_endpoint(1, 0, 0), 1, 0x80, 1);
+    fake_port(0, 2, 2, 2, PCI_PORT_ROOT);
+    fake_sriov(fake_endpoint(2, 0, 0), 1, 0x80, 1);
+    fake_inventory();
+    memset(hardware.services, 0x5a, sizeof(hardware.services));
+    acpi.dmar.present = true;
+    acpi.dmar.unit_count = 1;
+    acpi.dmar.units[0] = (struct dmar_unit){.segment = 0, .scope_count = 1};
+    acpi.dmar.scope_count = 1;
+    acpi.dmar.scopes[0] =
+        (struct dmar_scope){.type = DMAR_SCOPE_BRIDGE, .path_length = 1, .path = {0x08}};
+    assert_int_equal(service(1, 0, 0), SERVICE_KNOWN);
+    assert_int_equal(service(1, 0x10, 0), SERVICE_KNOWN); /* virtual: as the physical one */
+    assert_int_equal(service(2, 0, 0), SERVICE_NONE);
+    assert_int_equal(service(2, 0x10, 0), SERVICE_NONE);
+    assert_int_equal(service(0, 2, 0), SERVICE_KNOWN); /* a bridge is given to nobody */
+
+    acpi.dmar.unit_count = 2;
+    acpi.dmar.units[1] = (struct dmar_unit){.segment = 1, .include_all = true};
+    assert_int_equal(service(2, 0, 0), SERVICE_NONE); /* of another segment */
+    acpi.dmar.units[1].segment = 0;
+    assert_int_equal(service(2, 0, 0), SERVICE_KNOWN);
+    acpi.dmar.units[2] = acpi.dmar.units[1];
+    acpi.dmar.unit_count = 3;
+    assert_int_equal(service(2, 0, 0), SERVICE_NONE); /* two cannot be right */
+    assert_int_equal(service(1, 0, 0), SERVICE_KNOWN);
+}
+
+/* A range of ids that misses a bus; an alias that is a bridge's, and one that is nobody's. */
+static void test_services_of_amd(void **state)
+{
+    (void)state;
+    reset();
+    fake_port(0, 1, 1, 2, PCI_PORT_ROOT);
+    fake_port(1, 0, 2, 2, PCI_PORT_TO_PCI);
+    fake_add(2, 4, 0, 0x80861234, 0x020000);
+    fake_endpoint(0, 5, 0);
+    fake_inventory();
+    acpi.ivrs.present = true;
+    acpi.ivrs.unit_count = 1;
+    acpi.ivrs.units[0] = (struct ivrs_unit){.range_count = 1};
+    acpi.ivrs.range_count = 1;
+    acpi.ivrs.ranges[0] = (struct ivrs_range){.first = 0x0000, .last = 0x01ff};
+    assert_int_equal(service(0, 5, 0), SERVICE_KNOWN);
+    assert_int_equal(service(2, 4, 0), SERVICE_NONE);
+
+    acpi.ivrs.units[0].range_count = acpi.ivrs.range_count = 2;
+    acpi.ivrs.ranges[1] =
+        (struct ivrs_range){.first = 0x0200, .last = 0x02ff, .has_alias = true, .alias = 0x0200};
+    assert_int_equal(service(2, 4, 0), SERVICE_KNOWN);
+    acpi.ivrs.ranges[1].alias = 0x0100; /* the bridge itself */
+    assert_int_equal(service(2, 4, 0), SERVICE_KNOWN);
+    acpi.ivrs.ranges[1].alias = 0x00a0;
+    assert_int_equal(service(2, 4, 0), SERVICE_OTHER_ID);
+    assert_int_equal(service(0, 5, 0), SERVICE_KNOWN);
+}
+
 static void test_last_bus(void **state)
 {
     (void)state;
@@ -297,6 +371,8 @@ int main(void)
         cmocka_unit_test(test_sources_of_intel),
         cmocka_unit_test(test_sources_of_amd),
         cmocka_unit_test(test_more_sources_than_can_be_noted),
+        cmocka_unit_test(test_services_of_intel),
+        cmocka_unit_test(test_services_of_amd),
         cmocka_unit_test(test_last_bus),
         cmocka_unit_test(test_lines),
     };

@@ -140,6 +140,20 @@ static uint64_t walk(struct iommu_source source, uint64_t address)
     return UINT64_MAX;
 }
 
+/* SVT 1 with SQ 0: the whole id. 2: its bus, which SID has as first and last. */
+static bool verified(uint64_t high, uint16_t id)
+{
+    switch (high & BITS(19, 16)) {
+    case 0x40000:
+        return (high & 0xffff) == id;
+    case 0x80000:
+        return id >> 8 >= (high >> 8 & 0xff) && id >> 8 <= (high & 0xff);
+    default:
+        fail();
+        return false;
+    }
+}
+
 static bool interrupt(struct iommu_source source, const struct iommu_message *message,
                       struct iommu_irq *irq)
 {
@@ -151,8 +165,7 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
         return false;
     }
     const struct vtd_pair *entry = &table[index];
-    if ((entry->low & 1) == 0 || (entry->high & BITS(19, 16)) != 0x40000 ||
-        (entry->high & 0xffff) != source.id) {
+    if ((entry->low & 1) == 0 || !verified(entry->high, source.id)) {
         return false;
     }
     *irq = (struct iommu_irq){.apic_id = (uint32_t)(entry->low >> 32),
@@ -173,6 +186,26 @@ static void test_tables_of_units(void **state)
     assert_int_not_equal(roots[0].irtes.raw, roots[2].irtes.raw);
     assert_true(roots[0].x2apic);
     assert_string_equal(iommu_name(), "VT-d, 3 units, 48-bit, 1G pages");
+}
+
+/* One of them below a bridge of its own. A bridge's own messages are none of theirs. */
+static void test_interrupts_of_buses(void **state)
+{
+    const struct iommu_source bus = {0, 0x0200}, bridge = {0, 0x0100};
+    struct iommu_irq irq = {.apic_id = 1, .vector = 0x41};
+    struct diag diag;
+
+    (void)state;
+    fresh();
+    struct iommu_client *client = prepared(bus, 4);
+    assert_true(iommu_alias(client, prepared((struct iommu_source){0, 0x0408}, 0), true, &diag));
+    assert_true(iommu_alias(client, prepared((struct iommu_source){0, 0x0208}, 0), true, &diag));
+    assert_true(iommu_alias(client, prepared(bridge, 0), true, &diag));
+    assert_true(iommu_irq(client, 3, &irq));
+    for (uint32_t number = 0; number < 8; number++) {
+        struct iommu_source source = {0, (uint16_t)(number << 8 | 8)};
+        assert_int_equal(goes_to(source, client, 3, 0x41), number >= 2 && number <= 4);
+    }
 }
 
 static void test_lines(void **state)
@@ -331,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OWNER_TESTS,
         cmocka_unit_test(test_tables_of_units),
+        cmocka_unit_test(test_interrupts_of_buses),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_entries_run_out),
         cmocka_unit_test(test_three_levels),
