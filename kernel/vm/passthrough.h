@@ -59,6 +59,7 @@ struct passthrough {
 struct passthrough_set {
     uint32_t count;
     struct passthrough *devices;
+    uint64_t ready_tsc; /* before that, the resets that passthrough_stop() began are under way */
     struct iommu_domain domain;
 };
 
