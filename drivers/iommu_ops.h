@@ -3,6 +3,8 @@
 #ifndef BULKHEAD_DRIVERS_IOMMU_OPS_H
 #define BULKHEAD_DRIVERS_IOMMU_OPS_H
 
+#include "arch/cpu.h"
+#include "arch/x86/cpu/tsc.h"
 #include "drivers/iommu.h"
 #include "kernel/mm/pagetable.h"
 
@@ -22,15 +24,19 @@ struct iommu_ops {
     bool (*alias)(struct iommu_client *client, struct iommu_client *own, bool buses);
     bool (*domain)(struct iommu_domain *domain, const struct plan_range *ranges, uint32_t count,
                    struct diag *diag);
+    /* With client->silent set as it shall be. */
     bool (*attach)(struct iommu_client *client, const struct iommu_domain *domain);
+    /* `first`: of all clients. Those of the source have `silent` set. */
+    bool (*silence)(struct iommu_source source, const struct iommu_client *first);
     bool (*irq)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
+    bool (*irqs_off)(struct iommu_client *client, uint32_t first, uint32_t count);
     struct iommu_message (*message)(const struct iommu_client *client, uint32_t n);
     uint64_t (*line)(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
     bool line_has_vector; /* iommu_line_has_vector() */
-    bool (*poll)(struct iommu_fault *fault);
-    /* These two may be NULL: then the units have to be polled. */
-    bool (*alert)(uint32_t apic_id);
-    void (*listen)(bool on);
+    uint32_t (*units)(void);
+    bool (*poll)(uint32_t unit, struct iommu_fault *fault);
+    bool (*alert)(uint32_t apic_id, const volatile uint64_t *nmis);
+    bool (*listen)(bool on);
     bool (*snoops)(void); /* iommu_snoops() */
     const char *(*name)(void);
 };
@@ -45,8 +51,23 @@ static inline enum iommu_result iommu_blocking(uint32_t blocking, uint32_t all)
     return blocking < all ? IOMMU_BLOCKING_SOME : IOMMU_BLOCKING;
 }
 
+/* Is it a client of that source? */
+bool iommu_is_of(const struct iommu_client *client, struct iommu_source source);
+
 /* How long a unit may take for anything, in microseconds. None is known to take a hundredth. */
 #define IOMMU_PATIENCE_US 100000
+
+/* How long an NMI may take. */
+#define IOMMU_NMI_US 10000
+
+/* Did the number of a processor's NMIs change, at last? */
+static inline bool iommu_nmi_came(const volatile uint64_t *nmis, uint64_t before)
+{
+    uint64_t end = cpu_rdtsc() + tsc_from_us(IOMMU_NMI_US);
+    while (*nmis == before && cpu_rdtsc() < end)
+        cpu_pause();
+    return *nmis != before;
+}
 
 /* A domain's tables: in what form, and then where they lie, one page behind the other. */
 struct iommu_tables {

@@ -37,6 +37,7 @@
 /* Commands */
 #define COMMAND_CODE   BITS(63, 60)
 #define WAIT_STORE     BIT(0)
+#define WAIT_INTERRUPT BIT(1)
 #define COMMAND_DEVICE BITS(15, 0)
 #define COMMAND_DOMAIN BITS(47, 32)
 #define PAGES_ALL      (BITS(62, 12) | BIT(0) | BIT(1)) /* any address (S), and tables (PDE) */
@@ -157,6 +158,11 @@ static struct amdvi_pair command(uint64_t code, uint64_t low, uint64_t high)
 struct amdvi_pair amdvi_completion_wait(hpa_t at, uint64_t data)
 {
     return command(COMPLETION_WAIT, at.raw | WAIT_STORE, data);
+}
+
+struct amdvi_pair amdvi_completion_interrupt(void)
+{
+    return command(COMPLETION_WAIT, WAIT_INTERRUPT, 0);
 }
 
 struct amdvi_pair amdvi_invalidate_dte(uint16_t device)

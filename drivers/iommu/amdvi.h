@@ -7,6 +7,7 @@
 #define BULKHEAD_DRIVERS_IOMMU_AMDVI_H
 
 #include "drivers/iommu/source.h"
+#include "kernel/lib/bits.h"
 #include "kernel/lib/diag.h"
 #include "kernel/lib/types.h"
 
@@ -43,6 +44,11 @@ void amdvi_caps_join(struct amdvi_caps *all, const struct amdvi_caps *caps);
  * read from the caches in any case. */
 uint64_t amdvi_control(uint8_t ivhd_flags);
 
+/* What the device is kept from is not logged: in word 1 (SA) of DMA, in word 2 (IG) of interrupts.
+ */
+#define AMDVI_DTE_SA BIT(34)
+#define AMDVI_DTE_IG BIT(5)
+
 /* No memory, no interrupt: what all devices have at first. */
 struct amdvi_dte amdvi_dte_blocked(void);
 
@@ -74,6 +80,7 @@ struct iommu_message amdvi_message(uint16_t n);
 
 /* "Commands" */
 struct amdvi_pair amdvi_completion_wait(hpa_t at, uint64_t data);
+struct amdvi_pair amdvi_completion_interrupt(void);
 struct amdvi_pair amdvi_invalidate_dte(uint16_t device);
 struct amdvi_pair amdvi_invalidate_domain(uint16_t domain);
 struct amdvi_pair amdvi_invalidate_irqs(uint16_t device);

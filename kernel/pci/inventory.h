@@ -226,6 +226,13 @@ uint16_t pci_blocked_by(const struct pci_inventory *inventory, uint16_t index, u
  */
 void pci_deafen(const struct pci_access *access, const struct pci_function *function);
 
+/*
+ * Let a function that the hypervisor itself uses send this as its only MSI (msi.c), as a bus
+ * master. False: it cannot.
+ */
+bool pci_msi_send(const struct pci_access *access, pci_address_t at, uint64_t address,
+                  uint16_t data);
+
 static inline bool pci_is_bridge(const struct pci_function *function)
 {
     return function->header == PCI_HEADER_BRIDGE || function->header == PCI_HEADER_CARDBUS;

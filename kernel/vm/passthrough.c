@@ -87,6 +87,8 @@ static void faults_forget(struct passthrough_faults *faults)
     atomic_store(&faults->interrupts, 0);
     atomic_store(&faults->last, 0);
     atomic_store(&faults->answered, false);
+    atomic_store(&faults->loud, 0);
+    atomic_store(&faults->silenced, false);
 }
 
 static bool device_start(struct guest *guest, struct passthrough *p)
@@ -127,9 +129,7 @@ bool passthrough_start(struct guest *guest)
 static bool detach(const struct passthrough *p)
 {
     bool done = attach(p, NULL);
-    for (uint32_t n = 0; n < p->irq_count; n++)
-        iommu_irq(p->irqs, p->first_irq + n, NULL);
-    return done;
+    return iommu_irqs_off(p->irqs, p->first_irq, p->irq_count) && done;
 }
 
 void passthrough_stop(struct guest *guest)

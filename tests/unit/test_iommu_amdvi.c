@@ -94,6 +94,7 @@ static void test_commands(void **state)
 {
     (void)state;
     assert_command(amdvi_completion_wait(hpa(0x12348), 9), 0x1000000000012349, 9);
+    assert_command(amdvi_completion_interrupt(), 0x1000000000000002, 0);
     assert_command(amdvi_invalidate_dte(0xa0), 0x20000000000000a0, 0);
     assert_command(amdvi_invalidate_domain(7), 0x3000000700000000, 0x7ffffffffffff003);
     assert_command(amdvi_invalidate_irqs(0xa0), 0x50000000000000a0, 0);

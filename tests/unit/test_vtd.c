@@ -17,6 +17,7 @@ static struct vtd_roots roots[3]; /* what each was started with */
 static uint32_t told[3];
 static int dead, absent, senseless; /* units that are so */
 static bool bad_remapping;          /* so is the chipset */
+static uint32_t pending[3], asked[3];
 
 const struct iommu_ops amdvi_ops;
 
@@ -58,9 +59,10 @@ bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uin
 
 bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
 {
-    (void)unit;
-    (void)fault;
-    return false;
+    int number = number_of(unit);
+    *fault = (struct iommu_fault){.kind = IOMMU_FAULT_BLOCKED};
+    asked[number]++;
+    return pending[number] > 0 && pending[number]-- > 0;
 }
 
 static struct iommu_message alerts[3];
@@ -69,6 +71,18 @@ static bool listening[3];
 void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *message)
 {
     alerts[number_of(unit)] = *message;
+}
+
+static int no_nmi; /* the unit that sends none */
+static uint32_t tried;
+
+bool vtd_unit_try(struct vtd_unit *unit, const struct iommu_message *message,
+                  const volatile uint64_t *nmis)
+{
+    assert_non_null(nmis);
+    assert_int_equal(alerts[number_of(unit)].address, message->address);
+    tried++;
+    return no_nmi != number_of(unit);
 }
 
 void vtd_unit_listen(const struct vtd_unit *unit, bool on)
@@ -101,6 +115,7 @@ static void machine_with_three_units(void)
     ecap = ECAP;
     dead = absent = senseless = -1;
     bad_remapping = false;
+    memset(pending, 0, sizeof(pending));
 }
 
 static void fresh(void)
@@ -178,6 +193,23 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
     return true;
 }
 
+/* FPD is heeded whatever P says; root entries have none. */
+static bool silent(struct iommu_source source, const struct iommu_client *client, uint32_t irqs)
+{
+    const struct vtd_pair *root = host_at(roots_of(source.segment)->contexts.raw);
+    const struct vtd_pair *table = host_at(roots_of(source.segment)->irtes.raw);
+    uint64_t entry = root[source.id >> 8].low, all = UINT64_MAX;
+
+    if ((entry & 1) == 0) {
+        return false;
+    }
+    const struct vtd_pair *context = host_at(entry & ~UINT64_C(0xfff));
+    for (uint32_t n = 0; n < irqs; n++) {
+        all &= table[client->first_irq + n].low;
+    }
+    return (context[source.id & 0xff].low & all & 2) != 0;
+}
+
 #include "tests/unit/iommu_owner.h"
 
 static void test_tables_of_units(void **state)
@@ -190,6 +222,26 @@ static void test_tables_of_units(void **state)
     assert_int_not_equal(roots[0].irtes.raw, roots[2].irtes.raw);
     assert_true(roots[0].x2apic);
     assert_string_equal(iommu_name(), "VT-d, 3 units, 48-bit, 1G pages");
+}
+
+/* A bus that nobody has a client on has no context table: all of it falls silent, and blocked. */
+static void test_silence_of_a_bus(void **state)
+{
+    const struct iommu_source stranger = {0, 0x3308};
+
+    (void)state;
+    fresh();
+    prepared(disk, 1);
+    assert_true(iommu_silence(stranger));
+    assert_true(iommu_silence((struct iommu_source){0, 0x3310}));
+    for (uint32_t id = 0x3300; id < 0x3400; id++) {
+        const struct iommu_source one = {0, (uint16_t)id}, far_away = {7, (uint16_t)id};
+        assert_true(silent(one, NULL, 0));
+        assert_int_equal(walk(one, 0), NOWHERE);
+        assert_false(silent(far_away, NULL, 0));
+    }
+    assert_false(silent((struct iommu_source){0, 0x3400}, NULL, 0));
+    assert_false(silent(disk, NULL, 0));
 }
 
 /* One of them below a bridge of its own. A bridge's own messages are none of theirs. */
@@ -376,9 +428,16 @@ static void test_blocks_with_units_missing(void **state)
 
 static void test_all_units_alert(void **state)
 {
+    const uint64_t nmis = 0;
+
     (void)state;
     fresh();
-    assert_true(iommu_alert(0x45));
+    no_nmi = 2;
+    assert_false(iommu_alert(0x45, &nmis));
+    no_nmi = -1;
+    tried = 0;
+    assert_true(iommu_alert(0x45, &nmis));
+    assert_int_equal(tried, 3);
     iommu_listen(true);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(alerts[i].address, 0xfee45000);
@@ -411,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OWNER_TESTS,
         cmocka_unit_test(test_tables_of_units),
+        cmocka_unit_test(test_silence_of_a_bus),
         cmocka_unit_test(test_interrupts_of_buses),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_entries_run_out),
