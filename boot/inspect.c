@@ -55,6 +55,8 @@ static void look_at_processors(struct report *report, const struct memory_map *m
         note_unfit(report, &why);
         memset(&report->acpi, 0, sizeof(report->acpi));
     }
+    if (!machine_check_firmware(&report->acpi, &why))
+        note_unfit(report, &why);
     machine_find_processors(&report->acpi, &report->hardware);
 }
 

@@ -108,6 +108,12 @@ bool machine_check_processor(struct diag *diag)
            check_paging(diag);
 }
 
+bool machine_check_firmware(const struct acpi_host *acpi, struct diag *diag)
+{
+    return !(cpu_cpuid(CPUID_FEATURES, 0).ecx & CPUID_1_ECX_X2APIC) ||
+           dmar_allows_x2apic(&acpi->dmar, cpu_rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_EXTD, diag);
+}
+
 void machine_name_processor(char *text, size_t size)
 {
     static const struct cpuid_source cpuid = {.read = read_cpuid};

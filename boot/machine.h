@@ -17,6 +17,9 @@
  */
 bool machine_check_processor(struct diag *diag);
 
+/* Does firmware let us have the processors as we need them? */
+bool machine_check_firmware(const struct acpi_host *acpi, struct diag *diag);
+
 /* What it calls itself, and what it offers for guests, in words. */
 void machine_name_processor(char *text, size_t size);
 void machine_name_virtualization(char *text, size_t size);

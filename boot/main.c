@@ -112,7 +112,8 @@ static bool prepare(struct boot *boot, uint64_t entry_tsc, struct diag *diag)
     /* The plan comes last: it sees all memory that the kernel will find taken. */
     struct acpi_host *acpi = (struct acpi_host *)boot->leave.handoff->acpi;
     struct hardware *hardware = (struct hardware *)boot->leave.handoff->hardware;
-    if (!make_tables(boot, &map, diag) || !machine_read_acpi(&map, acpi, diag))
+    if (!make_tables(boot, &map, diag) || !machine_read_acpi(&map, acpi, diag) ||
+        !machine_check_firmware(acpi, diag))
         return false;
     pages_trim(&boot->acpi, boot->acpi.base, acpi_host_bytes(acpi));
     machine_find_processors(acpi, hardware);

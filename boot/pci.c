@@ -145,6 +145,7 @@ bool pci_look(const struct acpi_mcfg *mcfg, uint64_t address_end, struct pci_inv
     if (!ask_firmware(&all, diag))
         return false;
     pci_scan(&access, inventory);
+    pci_find_errata(inventory);
     pci_take_told(&access, inventory, all.told, (uint32_t)all.count);
     pci_expect_isolation(inventory);
     pci_group(inventory);

@@ -4,8 +4,12 @@
 #include "arch/x86/cpu/memory.h"
 #include "drivers/amdvi_unit.h"
 #include "drivers/iommu_ops.h"
+#include "drivers/pci.h"
 #include "kernel/lib/bits.h"
 #include "kernel/lib/fmt.h"
+
+#define CLASS_IOMMU       0x0806
+#define CAPABILITY_SECURE 0x0f /* "Secure Device": the IOMMU's */
 
 #define TABLE_ALIGN 128 /* of interrupt remapping tables */
 
@@ -28,7 +32,6 @@ static struct {
     uint32_t unit_count;
     struct segment *segments;
     uint32_t segment_count;
-    uint32_t poll_next; /* unit */
     struct amdvi_caps caps;
     char name[64];
 } amdvi;
@@ -60,16 +63,17 @@ static bool amdvi_probe(const struct iommu_machine *machine, struct diag *diag)
 {
     const struct acpi_ivrs *ivrs = &machine->remapping.host->ivrs;
     amdvi.units = host_alloc(ivrs->unit_count * sizeof(struct amdvi_unit), 16);
+    amdvi.unit_count = ivrs->unit_count;
+    for (uint32_t i = 0; i < ivrs->unit_count; i++)
+        amdvi_unit_map(&amdvi.units[i], &ivrs->units[i]);
     for (uint32_t i = 0; i < ivrs->unit_count; i++) {
         struct amdvi_caps caps;
-        amdvi_unit_map(&amdvi.units[i], &ivrs->units[i]);
         if (!amdvi_caps_read(amdvi.units[i].features, machine->x2apic, &caps, diag))
             return false;
         if (i == 0)
             amdvi.caps = caps;
         amdvi_caps_join(&amdvi.caps, &caps);
     }
-    amdvi.unit_count = ivrs->unit_count;
     return true;
 }
 
@@ -99,7 +103,9 @@ static void settings_apply(const struct segment *segment, const struct acpi_ivrs
     }
 }
 
-static struct segment *segment_make(const struct iommu_machine *machine, uint16_t number)
+/* With that entry for everybody. */
+static struct segment *segment_make(const struct iommu_machine *machine, uint16_t number,
+                                    struct amdvi_dte entry)
 {
     struct segment *segment = segment_of(number);
     if (segment)
@@ -110,22 +116,44 @@ static struct segment *segment_make(const struct iommu_machine *machine, uint16_
                                              number == 0 ? machine->demand.last_bus : UINT8_MAX);
     segment->devices = host_alloc(segment->size, PAGE_4K);
     for (uint64_t id = 0; id < segment->size / sizeof(struct amdvi_dte); id++)
-        segment->devices[id] = amdvi_dte_blocked();
+        segment->devices[id] = entry;
     settings_apply(segment, &machine->remapping.host->ivrs);
     return segment;
 }
 
-static bool amdvi_start(const struct iommu_machine *machine, struct diag *diag)
+/* Those that are there. False: one does not obey. */
+static bool units_start(const struct iommu_machine *machine, struct amdvi_dte entry, bool x2apic,
+                        struct diag *diag)
 {
     amdvi.segments = host_alloc(amdvi.unit_count * sizeof(struct segment), 16);
     for (uint32_t i = 0; i < amdvi.unit_count; i++) {
         struct amdvi_unit *unit = &amdvi.units[i];
-        const struct segment *segment = segment_make(machine, unit->segment);
-        if (!amdvi_unit_start(unit, host_hpa(segment->devices), segment->size, &amdvi.caps,
-                              machine->x2apic))
+        if (!amdvi_is_there(unit->features))
+            continue;
+        const struct segment *segment = segment_make(machine, unit->segment, entry);
+        if (!amdvi_unit_start(unit, host_hpa(segment->devices), segment->size, &amdvi.caps, x2apic))
             return diag_set(diag, "the IOMMU at 0x%llx does not obey",
                             (unsigned long long)machine->remapping.host->ivrs.units[i].base);
     }
+    return true;
+}
+
+/* No table of interrupts is used, and so it does not matter which kind the units have. */
+static enum iommu_result amdvi_block(const struct iommu_machine *machine, struct diag *diag)
+{
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < amdvi.unit_count; i++)
+        there += amdvi_is_there(amdvi.units[i].features);
+    amdvi.caps = (struct amdvi_caps){0};
+    if (!units_start(machine, amdvi_dte_no_memory(), false, diag))
+        return IOMMU_BROKEN;
+    return iommu_blocking(there, amdvi.unit_count);
+}
+
+static bool amdvi_start(const struct iommu_machine *machine, struct diag *diag)
+{
+    if (!units_start(machine, amdvi_dte_blocked(), machine->x2apic, diag))
+        return false;
     fmt_print(amdvi.name, sizeof(amdvi.name), "AMD-Vi, %u unit%s, 48-bit, 1G pages",
               amdvi.unit_count, amdvi.unit_count == 1 ? "" : "s");
     return true;
@@ -208,6 +236,12 @@ static bool amdvi_domain(struct iommu_domain *domain, const struct plan_range *r
     return true;
 }
 
+static void tell(volatile struct amdvi_dte *dte, bool on)
+{
+    dte->words[1] = (dte->words[1] & ~AMDVI_DTE_SA) | (on ? 0 : AMDVI_DTE_SA);
+    dte->words[2] = (dte->words[2] & ~AMDVI_DTE_IG) | (on ? 0 : AMDVI_DTE_IG);
+}
+
 /* Word 0 has all rights and comes last. */
 static bool amdvi_attach(struct iommu_client *client, const struct iommu_domain *domain)
 {
@@ -215,6 +249,7 @@ static bool amdvi_attach(struct iommu_client *client, const struct iommu_domain 
     uint16_t old = client->domain ? client->domain->id : 0;
     dte->words[0] = amdvi_dte_blocked().words[0];
     dte->words[1] = amdvi_dte_domain(domain ? domain->id : 0);
+    tell(dte, !client->silent);
     if (domain)
         dte->words[0] = amdvi_dte_tables(domain->tables);
     const struct amdvi_pair changed[] = {amdvi_invalidate_dte(client->source.id),
@@ -223,12 +258,20 @@ static bool amdvi_attach(struct iommu_client *client, const struct iommu_domain 
     return execute(client->source.segment, changed, 3);
 }
 
-/* NMIs have no entries: those of an I/O APIC pass as they are, to the processor that its own
- * table names. */
-static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
+static bool amdvi_silence(struct iommu_source source, const struct iommu_client *first)
 {
-    if (irq && irq->nmi)
-        return irq->apic_id <= RTE_DESTINATION_MAX && table_set(client, true);
+    const struct segment *segment = segment_of(source.segment);
+    const struct amdvi_pair changed[] = {amdvi_invalidate_dte(source.id),
+                                         amdvi_invalidate_irqs(source.id)};
+    (void)first; /* one bit for all of its interrupts */
+    if (!segment || source.id >= segment->size / sizeof(struct amdvi_dte))
+        return false;
+    tell(&segment->devices[source.id], false);
+    return execute(source.segment, changed, 2);
+}
+
+static void irte_write(const struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
+{
     uint32_t index = client->first_irq + n;
     if (amdvi.caps.wide_irtes) {
         struct amdvi_pair value = {0, 0};
@@ -239,7 +282,23 @@ static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iomm
     } else {
         ((volatile uint32_t *)client->irqs)[index] = irq ? amdvi_irte_32(irq) : 0;
     }
+}
+
+/* NMIs have no entries: those of an I/O APIC pass as they are, to the processor that its own
+ * table names. */
+static bool amdvi_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
+{
+    if (irq && irq->nmi)
+        return irq->apic_id <= RTE_DESTINATION_MAX && table_set(client, true);
+    irte_write(client, n, irq);
     return forget_irqs(client);
+}
+
+static bool amdvi_irqs_off(struct iommu_client *client, uint32_t first, uint32_t count)
+{
+    for (uint32_t n = 0; n < count; n++)
+        irte_write(client, first + n, NULL);
+    return count == 0 || forget_irqs(client);
 }
 
 static struct iommu_message amdvi_message_of(const struct iommu_client *client, uint32_t n)
@@ -254,15 +313,48 @@ static uint64_t amdvi_line(struct iommu_client *client, uint32_t n, const struct
                     : field_put(RTE_VECTOR, client->first_irq + n);
 }
 
-static bool amdvi_poll(struct iommu_fault *fault)
+static uint32_t amdvi_units(void)
 {
-    for (uint32_t i = 0; i < amdvi.unit_count; i++) {
-        struct amdvi_unit *unit = &amdvi.units[amdvi.poll_next];
-        amdvi.poll_next = (amdvi.poll_next + 1) % amdvi.unit_count;
-        if (amdvi_unit_poll(unit, fault))
-            return true;
-    }
-    return false;
+    return amdvi.unit_count;
+}
+
+static bool amdvi_poll(uint32_t unit, struct iommu_fault *fault)
+{
+    return amdvi_unit_poll(&amdvi.units[unit], fault);
+}
+
+/* The unit as a PCI function: its event log's interrupt is its MSI. */
+static bool msi_set(const struct amdvi_unit *unit, const struct iommu_message *message)
+{
+    uint16_t id = unit->device_id;
+    pci_address_t at = pci_address(unit->segment, id >> 8, id >> 3 & 31, id & 7);
+    return pci_keep(at) && pci_read32(pci_machine(), at, PCI_REVISION) >> 16 == CLASS_IOMMU &&
+           pci_read8(pci_machine(), at, unit->capability & BITS(7, 2)) == CAPABILITY_SECURE &&
+           pci_msi_send(pci_machine(), at, message->address, (uint16_t)message->data);
+}
+
+/* An MSI has 8 bits of an APIC id; and a unit that does not send NMIs is not relied on. */
+static bool amdvi_alert(uint32_t apic_id, const volatile uint64_t *nmis)
+{
+    const struct iommu_message message = iommu_nmi_message(apic_id);
+    bool able = apic_id <= RTE_DESTINATION_MAX;
+    for (uint32_t i = 0; i < amdvi.unit_count && able; i++)
+        able = msi_set(&amdvi.units[i], &message) && amdvi_unit_try(&amdvi.units[i], nmis);
+    return able;
+}
+
+static bool amdvi_listen(bool on)
+{
+    bool already = false;
+    for (uint32_t i = 0; i < amdvi.unit_count; i++)
+        already |= amdvi_unit_listen(&amdvi.units[i], on);
+    return already;
+}
+
+/* All pages are forced to be coherent (FC). */
+static bool amdvi_snoops(void)
+{
+    return true;
 }
 
 static const char *amdvi_name(void)
@@ -272,14 +364,21 @@ static const char *amdvi_name(void)
 
 const struct iommu_ops amdvi_ops = {
     .probe = amdvi_probe,
+    .block = amdvi_block,
     .start = amdvi_start,
     .prepare = amdvi_prepare,
     .alias = amdvi_alias,
     .domain = amdvi_domain,
     .attach = amdvi_attach,
+    .silence = amdvi_silence,
     .irq = amdvi_irq,
+    .irqs_off = amdvi_irqs_off,
     .message = amdvi_message_of,
     .line = amdvi_line,
+    .units = amdvi_units,
     .poll = amdvi_poll,
+    .alert = amdvi_alert,
+    .listen = amdvi_listen,
+    .snoops = amdvi_snoops,
     .name = amdvi_name,
 };

@@ -12,6 +12,9 @@
 #define BUFFER_ORDER   8
 #define DEVICE_IDS     65536
 
+/* How long the log may take to stop, once in the life of a unit for which it is not enough. */
+#define LOG_PATIENCE_US 1000
+
 /* What this driver turns on and off; the rest of the control register stays off. */
 #define RUNNING (AMDVI_CONTROL_IOMMU_EN | AMDVI_CONTROL_EVENT_LOG_EN | AMDVI_CONTROL_CMD_BUF_EN)
 
@@ -28,9 +31,9 @@ static void write64(const struct amdvi_unit *unit, uint32_t reg, uint64_t value)
     mmio_write64(unit->registers + reg, value);
 }
 
-static bool wait_for(const struct amdvi_unit *unit, uint64_t bits, bool set)
+static bool wait_for(const struct amdvi_unit *unit, uint64_t bits, bool set, uint64_t us)
 {
-    uint64_t end = cpu_rdtsc() + tsc_from_us(IOMMU_PATIENCE_US);
+    uint64_t end = cpu_rdtsc() + tsc_from_us(us);
     do {
         if ((read64(unit, AMDVI_STATUS) & bits) == (set ? bits : 0))
             return true;
@@ -43,6 +46,8 @@ void amdvi_unit_map(struct amdvi_unit *unit, const struct ivrs_unit *from)
 {
     unit->registers = device_map(hpa(from->base), AMDVI_REGISTERS, MAP_UNCACHED);
     unit->segment = from->segment;
+    unit->device_id = from->device_id;
+    unit->capability = from->capability_offset;
     unit->control = amdvi_control(from->flags);
     unit->features = read64(unit, AMDVI_EXTENDED_FEATURE);
 }
@@ -116,7 +121,8 @@ bool amdvi_unit_start(struct amdvi_unit *unit, hpa_t device_table, uint64_t size
     unit->commands = host_alloc(PAGE_4K, PAGE_4K);
     unit->events = host_alloc(PAGE_4K, PAGE_4K);
     write64(unit, AMDVI_CONTROL, 0);
-    unit->dead = !wait_for(unit, AMDVI_STATUS_CMD_BUF_RUN | AMDVI_STATUS_EVENT_LOG_RUN, false);
+    unit->dead = !wait_for(unit, AMDVI_STATUS_CMD_BUF_RUN | AMDVI_STATUS_EVENT_LOG_RUN, false,
+                           IOMMU_PATIENCE_US);
     if (unit->dead)
         return false;
     write64(unit, AMDVI_DEVICE_TABLE_BASE,
@@ -140,11 +146,11 @@ bool amdvi_unit_start(struct amdvi_unit *unit, hpa_t device_table, uint64_t size
     return !unit->dead;
 }
 
-/* The log ran over: it starts anew, empty. */
+/* The log ran over: it starts anew, empty. This is the one wait of who looks after faults. */
 static bool log_restart(struct amdvi_unit *unit)
 {
     write64(unit, AMDVI_CONTROL, unit->control & ~AMDVI_CONTROL_EVENT_LOG_EN);
-    bool stopped = wait_for(unit, AMDVI_STATUS_EVENT_LOG_RUN, false);
+    bool stopped = wait_for(unit, AMDVI_STATUS_EVENT_LOG_RUN, false, LOG_PATIENCE_US);
     write64(unit, AMDVI_EVENT_LOG_HEAD, 0);
     write64(unit, AMDVI_EVENT_LOG_TAIL, 0);
     write64(unit, AMDVI_STATUS, AMDVI_STATUS_EVENT_OVERFLOW);
@@ -171,9 +177,39 @@ bool amdvi_unit_poll(struct amdvi_unit *unit, struct iommu_fault *fault)
         fault->kind = IOMMU_FAULT_UNIT;
         return true;
     }
-    if (!(read64(unit, AMDVI_STATUS) & AMDVI_STATUS_EVENT_OVERFLOW))
+    if (unit->log_dead || !(read64(unit, AMDVI_STATUS) & AMDVI_STATUS_EVENT_OVERFLOW))
         return false;
-    unit->dead |= !log_restart(unit);
+    unit->log_dead = !log_restart(unit);
     fault->kind = IOMMU_FAULT_LOST;
     return true;
+}
+
+bool amdvi_unit_try(struct amdvi_unit *unit, const volatile uint64_t *nmis)
+{
+    const struct amdvi_pair what[] = {amdvi_completion_interrupt()};
+    uint64_t before = *nmis;
+    write64(unit, AMDVI_STATUS, AMDVI_STATUS_COM_WAIT_INT);
+    write64(unit, AMDVI_CONTROL, unit->control | AMDVI_CONTROL_COM_WAIT_INT_EN);
+    bool came = amdvi_unit_execute(unit, what, 1) && iommu_nmi_came(nmis, before);
+    write64(unit, AMDVI_CONTROL, unit->control);
+    write64(unit, AMDVI_STATUS, AMDVI_STATUS_COM_WAIT_INT);
+    return came;
+}
+
+/*
+ * EventLogInt is set with EventIntEn alone, so what came before has to be looked for; and some
+ * units set it in the moment in which it is cleared, and would be silent from then on.
+ */
+bool amdvi_unit_listen(struct amdvi_unit *unit, bool on)
+{
+    const uint64_t pending = AMDVI_STATUS_EVENT_LOG_INT | AMDVI_STATUS_EVENT_OVERFLOW;
+    unit->control &= ~AMDVI_CONTROL_EVENT_INT_EN;
+    unit->control |= on ? AMDVI_CONTROL_EVENT_INT_EN : 0;
+    if (on)
+        write64(unit, AMDVI_STATUS, AMDVI_STATUS_EVENT_LOG_INT);
+    write64(unit, AMDVI_CONTROL, unit->control);
+    if (!on)
+        return false;
+    return (!unit->log_dead && (read64(unit, AMDVI_STATUS) & pending)) ||
+           read64(unit, AMDVI_EVENT_LOG_HEAD) != read64(unit, AMDVI_EVENT_LOG_TAIL);
 }

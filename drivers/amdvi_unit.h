@@ -16,8 +16,11 @@ struct amdvi_unit {
     uint64_t features;
     uint32_t tail; /* of the commands: the next free one */
     uint16_t segment;
-    bool dead; /* it did not answer, once */
-    bool told; /* the caller of amdvi_unit_poll() knows */
+    uint16_t device_id;  /* its own, as a PCI function */
+    uint16_t capability; /* where its capability block is there */
+    _Atomic bool dead;   /* it did not answer, once */
+    bool told;           /* the caller of amdvi_unit_poll() knows */
+    bool log_dead;       /* its log did not stop, and is not looked at for overflow any more */
 };
 
 /* Map its registers and read what it can do. */
@@ -38,7 +41,19 @@ bool amdvi_unit_start(struct amdvi_unit *unit, hpa_t device_table, uint64_t size
 #define AMDVI_MAX_COMMANDS 128
 bool amdvi_unit_execute(struct amdvi_unit *unit, const struct amdvi_pair *what, uint32_t count);
 
-/* The next fault, taken out of the unit. False: none. */
+/* The next fault, taken out of the unit: two register reads and a write. False: none, after three
+ * reads. Beside amdvi_unit_execute() on another processor, and without waiting for it. */
 bool amdvi_unit_poll(struct amdvi_unit *unit, struct iommu_fault *fault);
+
+/*
+ * Does the MSI arrive that its function has been given? It sends it once as COMPLETION_WAIT's
+ * interrupt; `nmis` is where the processor to which it goes counts its NMIs. False: nothing came
+ * within IOMMU_NMI_US.
+ */
+bool amdvi_unit_try(struct amdvi_unit *unit, const volatile uint64_t *nmis);
+
+/* Send it when something is logged, or not. True: something is logged already of which it will tell
+ * nothing. As amdvi_unit_poll(): on one processor at a time. */
+bool amdvi_unit_listen(struct amdvi_unit *unit, bool on);
 
 #endif

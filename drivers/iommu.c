@@ -11,6 +11,11 @@ static struct iommu_client *clients;
 static uint16_t domains;
 static struct lock lock = LOCK_INIT; /* units, their tables, and who is attached */
 
+/* iommu_poll(): who is next, and how many more it may tell before it is another one's turn. */
+static struct {
+    uint32_t unit, share;
+} turn;
+
 _Static_assert(sizeof(struct iommu_client) <= IOMMU_CLIENT_BYTES, "see drivers/iommu/needs.c");
 
 /* A line that no unit remaps could not be let through. */
@@ -36,7 +41,7 @@ enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *
         return IOMMU_UNUSED;
     }
     if (!found->probe(machine, diag) || !ioapics_served(diag))
-        return found->block ? found->block(machine, diag) : IOMMU_UNUSED;
+        return found->block(machine, diag);
     if (!found->start(machine, diag))
         return IOMMU_BROKEN;
     ops = found;
@@ -48,15 +53,25 @@ bool iommu_on(void)
     return ops != NULL;
 }
 
+bool iommu_snoops(void)
+{
+    return ops && ops->snoops();
+}
+
 const char *iommu_name(void)
 {
     return ops ? ops->name() : "";
 }
 
+bool iommu_is_of(const struct iommu_client *client, struct iommu_source source)
+{
+    return client->source.segment == source.segment && client->source.id == source.id;
+}
+
 static const struct iommu_client *twin_of(struct iommu_source source)
 {
     for (const struct iommu_client *other = clients; other; other = other->next)
-        if (other->source.segment == source.segment && other->source.id == source.id)
+        if (iommu_is_of(other, source))
             return other;
     return NULL;
 }
@@ -144,8 +159,22 @@ bool iommu_domain(struct iommu_domain *domain, const struct plan_range *ranges, 
 bool iommu_attach(struct iommu_client *client, const struct iommu_domain *domain)
 {
     lock_take(&lock);
+    bool was_silent = client->silent;
+    client->silent = !domain;
     bool done = ops->attach(client, domain);
+    if (was_silent && domain)
+        done = ops->irqs_off(client, 0, client->irq_count) && done;
     client->domain = domain;
+    lock_release(&lock);
+    return done;
+}
+
+bool iommu_silence(struct iommu_source source)
+{
+    lock_take(&lock);
+    for (struct iommu_client *client = clients; client; client = client->next)
+        client->silent |= iommu_is_of(client, source);
+    bool done = ops->silence(source, clients);
     lock_release(&lock);
     return done;
 }
@@ -156,6 +185,16 @@ bool iommu_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *
         return false;
     lock_take(&lock);
     bool done = ops->irq(client, n, irq);
+    lock_release(&lock);
+    return done;
+}
+
+bool iommu_irqs_off(struct iommu_client *client, uint32_t first, uint32_t count)
+{
+    if (first > client->irq_count || count > client->irq_count - first)
+        return false;
+    lock_take(&lock);
+    bool done = ops->irqs_off(client, first, count);
     lock_release(&lock);
     return done;
 }
@@ -188,24 +227,38 @@ struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag)
     return prepare((struct iommu_source){place.segment, place.source_id}, lines, diag);
 }
 
+static void turn_next(uint32_t units)
+{
+    turn.unit = (turn.unit + 1) % units;
+    turn.share = IOMMU_POLL_SHARE;
+}
+
+/* A unit that told something is asked again until it has no more, so that the others, which have
+ * nothing, are not asked in between. */
 bool iommu_poll(struct iommu_fault *fault)
 {
-    if (!ops)
-        return false;
-    lock_take(&lock);
-    bool found = ops->poll(fault);
-    lock_release(&lock);
-    return found;
+    uint32_t units = ops ? ops->units() : 0;
+    if (units > 0 && turn.share == 0)
+        turn_next(units);
+    for (uint32_t i = 0; i < units; i++) {
+        if (ops->poll(turn.unit, fault)) {
+            turn.share--;
+            return true;
+        }
+        turn_next(units);
+    }
+    return false;
 }
 
-bool iommu_alert(uint32_t apic_id)
-{
-    return ops && ops->alert && ops->alert(apic_id);
-}
-
-void iommu_listen(bool on)
+bool iommu_alert(uint32_t apic_id, const volatile uint64_t *nmis)
 {
     lock_take(&lock);
-    ops->listen(on);
+    bool done = ops && ops->alert(apic_id, nmis);
     lock_release(&lock);
+    return done;
+}
+
+bool iommu_listen(bool on)
+{
+    return ops->listen(on);
 }

@@ -37,6 +37,7 @@ struct iommu_client {
     uint16_t first_irq; /* of its own, in a table that others may have parts of */
     uint16_t irq_count;
     uint16_t irq_room; /* AMD: entries of the table; a power of two */
+    bool silent;       /* what it may not do is not told */
     uint8_t last_bus;  /* interrupts come from all buses up to this one; 0: from the source alone */
     void *irqs;        /* AMD: that table */
     struct iommu_client *twin; /* AMD: the next one that has it, too */
@@ -49,6 +50,7 @@ struct iommu_client {
 struct iommu_machine {
     struct remapping remapping; /* stays while the IOMMU is used before memory_seal() */
     bool x2apic;                /* processors are in x2APIC mode */
+    bool bad_remapping;         /* VT-d: pci_bad_remapping() */
     struct iommu_demand demand;
 };
 
@@ -57,7 +59,8 @@ enum iommu_result {
     /* All DMA is blocked, but interrupts are not: nobody can be given a device. Why, the diagnosis
      * says. To the functions below it is as if there was no IOMMU. */
     IOMMU_BLOCKING,
-    IOMMU_ON,     /* everything is blocked */
+    IOMMU_BLOCKING_SOME, /* the same, but for what units serve that are not there */
+    IOMMU_ON,            /* everything is blocked */
     IOMMU_BROKEN, /* a unit that was to be turned on does not obey: the machine is not safe */
 };
 
@@ -69,6 +72,9 @@ enum iommu_result iommu_start(const struct iommu_machine *machine, struct diag *
 
 /* Is one on? */
 bool iommu_on(void);
+
+/* Does it make coherent what devices read and write, even if they send it as No Snoop? */
+bool iommu_snoops(void);
 
 /* Such as "VT-d, 1 unit, 48-bit, 1G pages". Empty before IOMMU_ON. */
 const char *iommu_name(void);
@@ -102,12 +108,26 @@ bool iommu_domain(struct iommu_domain *domain, const struct plan_range *ranges, 
 /*
  * From now on the client's source reaches this domain, or with NULL nothing. When this returns,
  * nothing that was allowed before is in flight or cached. False: a unit is dead, and what it lets
- * through is not known; the device must be kept from the bus by other means.
+ * through is not known; the device must be kept from the bus by other means. What it tries while it
+ * is attached to nothing any more is not told by iommu_poll(): DMA from here on, interrupts from
+ * iommu_irqs_off() on. Who attaches it again has its entries go nowhere.
  */
 bool iommu_attach(struct iommu_client *client, const struct iommu_domain *domain);
 
+/*
+ * iommu_poll() is to tell no more of what this source, whoever it is, tries and may not; until a
+ * client of that source is attached to a domain. Some things units tell in any case, such as an
+ * interrupt by an entry of somebody else; and with VT-d, if no client is on the source's bus, all
+ * of the bus falls silent. False: a unit is dead, or can do nothing about this source.
+ */
+bool iommu_silence(struct iommu_source source);
+
 /* Entry `n` of the client goes there, or with NULL nowhere. False: as above. */
 bool iommu_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq);
+
+/* `count` of the client's entries go nowhere, from `first` on, in one step: each unit is told and
+ * waited for once (AMD: for each id that shares them). False: as above. */
+bool iommu_irqs_off(struct iommu_client *client, uint32_t first, uint32_t count);
 
 /* What the device has to send for its entry `n`; a device with several plain MSIs gets that of its
  * first entry. */
@@ -130,19 +150,25 @@ bool iommu_line_has_vector(void);
 /* The I/O APIC with this id in the MADT, as a client with `lines` entries. NULL: diagnosis. */
 struct iommu_client *iommu_ioapic(uint8_t id, uint32_t lines, struct diag *diag);
 
-/* One more thing that a unit blocked, oldest first as far as units tell. False: nothing new. Takes
- * it out of the unit, so that it can record others. */
+/*
+ * One more thing that a unit blocked, oldest first as far as units tell. False: nothing new. Takes
+ * it out of the unit, so that it can record others; after IOMMU_POLL_SHARE of one unit it is the
+ * others' turn. No two processors at a time, here and in iommu_listen(); neither takes the lock, so
+ * that nobody waits here for what a unit does for others.
+ */
+#define IOMMU_POLL_SHARE 16
 bool iommu_poll(struct iommu_fault *fault);
 
 /*
  * When a unit has recorded something, it is to send an NMI to this processor, once iommu_listen()
- * has allowed it. Bootstrap processor before memory_seal(). False: the units do not do that, and
- * who wants to know has to poll.
+ * has allowed it. Each has to show now that it can: `nmis` counts the NMIs of that processor, which
+ * gets no others meanwhile. Bootstrap processor before memory_seal(). False: a unit cannot, and who
+ * wants to know has to poll.
  */
-bool iommu_alert(uint32_t apic_id);
+bool iommu_alert(uint32_t apic_id, const volatile uint64_t *nmis);
 
-/* Send it or not. What is recorded while not is told by an NMI as soon as it is allowed again. Only
- * after iommu_alert() was true. */
-void iommu_listen(bool on);
+/* Send it or not. True: something was recorded meanwhile of which no NMI will tell, so that
+ * iommu_poll() is worth a call. Only after iommu_alert() was true. */
+bool iommu_listen(bool on);
 
 #endif

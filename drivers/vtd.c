@@ -25,8 +25,8 @@ static struct {
     uint32_t unit_count;
     struct segment *segments;
     uint32_t segment_count;
-    uint32_t irte_count; /* of each segment */
-    uint32_t poll_next;  /* unit */
+    uint32_t irte_count;   /* of each segment */
+    struct vtd_pair *mute; /* a context table for buses of which nothing is to be told */
     struct vtd_caps caps;
     bool x2apic;
     char name[64];
@@ -74,14 +74,15 @@ static bool invalidate(uint16_t segment, const struct vtd_pair *what, uint32_t c
     return done;
 }
 
+/* All of them, as those that make sense can block at least. False: one does not. */
 static bool map_units(const struct acpi_dmar *dmar, struct diag *diag)
 {
+    bool good = true;
     vtd.units = host_alloc(dmar->unit_count * sizeof(struct vtd_unit), 16);
-    for (uint32_t i = 0; i < dmar->unit_count; i++)
-        if (!vtd_unit_map(&vtd.units[i], &dmar->units[i], diag))
-            return false;
     vtd.unit_count = dmar->unit_count;
-    return true;
+    for (uint32_t i = 0; i < dmar->unit_count; i++)
+        good = vtd_unit_map(&vtd.units[i], &dmar->units[i], diag) && good;
+    return good;
 }
 
 static bool vtd_probe(const struct iommu_machine *machine, struct diag *diag)
@@ -92,6 +93,8 @@ static bool vtd_probe(const struct iommu_machine *machine, struct diag *diag)
         return false;
     if (!dmar->intr_remap)
         return diag_set(diag, "the DMAR table says that interrupts cannot be remapped");
+    if (machine->bad_remapping)
+        return diag_set(diag, "this chipset cannot remap interrupts (an erratum)");
     for (uint32_t i = 0; i < vtd.unit_count; i++) {
         struct vtd_caps caps;
         if (!vtd_caps_read(vtd.units[i].cap, vtd.units[i].ecap, vtd.x2apic, &caps, diag))
@@ -114,20 +117,21 @@ static bool disobeys(const struct iommu_machine *machine, uint32_t unit, struct 
 /* One empty root table for all units. What the probe did not find out counts as not there. */
 static enum iommu_result vtd_block(const struct iommu_machine *machine, struct diag *diag)
 {
-    for (uint32_t i = 0; i < vtd.unit_count; i++)
-        if (!vtd_is_there(vtd.units[i].cap, vtd.units[i].ecap))
-            return IOMMU_UNUSED;
-    if (vtd.unit_count == 0)
-        return IOMMU_UNUSED;
     const void *roots = host_alloc(PAGE_4K, PAGE_4K);
+    uint32_t blocking = 0;
     vtd.caps.coherent = false;
     publish(roots, PAGE_4K);
-    for (uint32_t i = 0; i < vtd.unit_count; i++)
-        if (!vtd_unit_block(&vtd.units[i], host_hpa(roots))) {
+    for (uint32_t i = 0; i < vtd.unit_count; i++) {
+        struct vtd_unit *unit = &vtd.units[i];
+        if (!unit->mapped || !vtd_is_there(unit->cap, unit->ecap))
+            continue;
+        if (!vtd_unit_block(unit, host_hpa(roots))) {
             disobeys(machine, i, diag);
             return IOMMU_BROKEN;
         }
-    return IOMMU_BLOCKING;
+        blocking++;
+    }
+    return iommu_blocking(blocking, vtd.unit_count);
 }
 
 static struct segment *segment_make(uint16_t number)
@@ -148,6 +152,10 @@ static bool vtd_start(const struct iommu_machine *machine, struct diag *diag)
 {
     vtd.irte_count = iommu_vtd_entries(machine->demand.irqs);
     vtd.segments = host_alloc(vtd.unit_count * sizeof(struct segment), 16);
+    vtd.mute = host_alloc(PAGE_4K, PAGE_4K);
+    for (uint32_t i = 0; i < DEVICES_PER_BUS; i++)
+        vtd.mute[i].low = VTD_FPD;
+    publish(vtd.mute, PAGE_4K);
     for (uint32_t i = 0; i < vtd.unit_count; i++) {
         const struct segment *segment = segment_make(vtd.units[i].segment);
         struct vtd_roots roots = {.contexts = host_hpa(segment->roots),
@@ -219,6 +227,22 @@ static bool vtd_domain(struct iommu_domain *domain, const struct plan_range *ran
 }
 
 /* A unit in caching mode remembers blocked sources, as ones of domain 0. */
+static bool context_changed(struct iommu_source source, uint16_t before, uint16_t after)
+{
+    const struct vtd_pair what[] = {
+        vtd_invalidate_context(0, source.id),
+        vtd_invalidate_context(before, source.id),
+        vtd_invalidate_tlb_domain(before),
+        vtd_invalidate_tlb_domain(after),
+    };
+    return invalidate(source.segment, what, 4);
+}
+
+static uint64_t fpd(const struct iommu_client *client)
+{
+    return client->silent ? VTD_FPD : 0;
+}
+
 static bool vtd_attach(struct iommu_client *client, const struct iommu_domain *domain)
 {
     uint16_t id = client->source.id;
@@ -227,14 +251,44 @@ static bool vtd_attach(struct iommu_client *client, const struct iommu_domain *d
     struct vtd_pair value = {0, 0};
     if (domain)
         value = vtd_context_entry(domain->tables, vtd_levels(&vtd.caps), domain->id);
+    value.low |= fpd(client);
     entry_write(entry, value);
-    const struct vtd_pair what[] = {
-        vtd_invalidate_context(0, id),
-        vtd_invalidate_context(old, id),
-        vtd_invalidate_tlb_domain(old),
-        vtd_invalidate_tlb_domain(domain ? domain->id : 0),
-    };
-    return invalidate(client->source.segment, what, 4);
+    return context_changed(client->source, old, domain ? domain->id : 0);
+}
+
+/* A bus without a context table: a root entry has no FPD. */
+static bool bus_silence(const struct segment *segment, uint32_t bus)
+{
+    const struct vtd_pair what[] = {vtd_invalidate_contexts(), vtd_invalidate_tlb_domain(0)};
+    entry_write(&segment->roots[bus], vtd_root_entry(host_hpa(vtd.mute)));
+    return invalidate(segment->number, what, 2);
+}
+
+static bool vtd_silence(struct iommu_source source, const struct iommu_client *first)
+{
+    const struct segment *segment = segment_of(source.segment);
+    const struct vtd_pair irtes[] = {vtd_invalidate_irtes()};
+    uint16_t domain = 0;
+    if (!segment)
+        return false;
+    uint64_t root = segment->roots[BUS_OF(source.id)].low;
+    if (!root)
+        return bus_silence(segment, BUS_OF(source.id));
+    struct vtd_pair *contexts = host_pointer(hpa(align_down(root, PAGE_4K)));
+    struct vtd_pair value = contexts[DEVICE_OF(source.id)];
+    value.low |= VTD_FPD;
+    entry_write(&contexts[DEVICE_OF(source.id)], value);
+    for (const struct iommu_client *client = first; client; client = client->next) {
+        if (!iommu_is_of(client, source))
+            continue;
+        domain = client->domain ? client->domain->id : 0;
+        for (uint32_t n = 0; n < client->irq_count; n++) {
+            value = segment->irtes[client->first_irq + n];
+            value.low |= VTD_FPD;
+            entry_write(&segment->irtes[client->first_irq + n], value);
+        }
+    }
+    return context_changed(source, domain, domain) && invalidate(source.segment, irtes, 1);
 }
 
 static bool vtd_irq(struct iommu_client *client, uint32_t n, const struct iommu_irq *irq)
@@ -243,9 +297,20 @@ static bool vtd_irq(struct iommu_client *client, uint32_t n, const struct iommu_
     struct vtd_pair value = {0, 0};
     if (irq)
         value = vtd_irte(irq, client->source.id, client->last_bus, vtd.x2apic);
+    value.low |= fpd(client);
     entry_write(&segment_of(client->source.segment)->irtes[index], value);
     const struct vtd_pair what[] = {vtd_invalidate_irte(index)};
     return invalidate(client->source.segment, what, 1);
+}
+
+/* What else the units forget they read again. */
+static bool vtd_irqs_off(struct iommu_client *client, uint32_t first, uint32_t count)
+{
+    struct vtd_pair *irtes = segment_of(client->source.segment)->irtes;
+    const struct vtd_pair what[] = {vtd_invalidate_irtes()};
+    for (uint32_t n = 0; n < count; n++)
+        entry_write(&irtes[client->first_irq + first + n], (struct vtd_pair){fpd(client), 0});
+    return count == 0 || invalidate(client->source.segment, what, 1);
 }
 
 static struct iommu_message vtd_message_of(const struct iommu_client *client, uint32_t n)
@@ -258,29 +323,40 @@ static uint64_t vtd_line(struct iommu_client *client, uint32_t n, const struct i
     return vtd_ioapic_entry((uint16_t)(client->first_irq + n), irq->nmi ? 0 : irq->vector);
 }
 
-static bool vtd_poll(struct iommu_fault *fault)
+static uint32_t vtd_units(void)
 {
-    for (uint32_t i = 0; i < vtd.unit_count; i++) {
-        struct vtd_unit *unit = &vtd.units[vtd.poll_next];
-        vtd.poll_next = (vtd.poll_next + 1) % vtd.unit_count;
-        if (vtd_unit_poll(unit, fault))
-            return true;
-    }
-    return false;
+    return vtd.unit_count;
 }
 
-static bool vtd_alert(uint32_t apic_id)
+static bool vtd_poll(uint32_t unit, struct iommu_fault *fault)
 {
-    const struct iommu_message message = vtd_fault_message(apic_id);
-    for (uint32_t i = 0; i < vtd.unit_count; i++)
+    return vtd_unit_poll(&vtd.units[unit], fault);
+}
+
+/* What units send for themselves is documented as fixed or lowest priority: one may not send NMIs.
+ */
+static bool vtd_alert(uint32_t apic_id, const volatile uint64_t *nmis)
+{
+    const struct iommu_message message = iommu_nmi_message(apic_id);
+    bool able = true;
+    for (uint32_t i = 0; i < vtd.unit_count && able; i++) {
         vtd_unit_alert(&vtd.units[i], &message);
-    return true;
+        able = vtd_unit_try(&vtd.units[i], &message, nmis);
+    }
+    return able;
 }
 
-static void vtd_listen(bool on)
+/* They make up for what they did not send. */
+static bool vtd_listen(bool on)
 {
     for (uint32_t i = 0; i < vtd.unit_count; i++)
         vtd_unit_listen(&vtd.units[i], on);
+    return false;
+}
+
+static bool vtd_snoops(void)
+{
+    return vtd.caps.snoop;
 }
 
 static const char *vtd_name(void)
@@ -296,12 +372,16 @@ const struct iommu_ops vtd_ops = {
     .alias = vtd_alias,
     .domain = vtd_domain,
     .attach = vtd_attach,
+    .silence = vtd_silence,
     .irq = vtd_irq,
+    .irqs_off = vtd_irqs_off,
     .message = vtd_message_of,
     .line = vtd_line,
     .line_has_vector = true,
+    .units = vtd_units,
     .poll = vtd_poll,
     .alert = vtd_alert,
     .listen = vtd_listen,
+    .snoops = vtd_snoops,
     .name = vtd_name,
 };

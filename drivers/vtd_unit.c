@@ -80,10 +80,12 @@ bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct di
     unit->cap = read64(unit, VTD_CAP_REG);
     unit->ecap = read64(unit, VTD_ECAP_REG);
     bool queue = (unit->ecap & VTD_ECAP_QI) != 0;
-    if (fault_register(unit, fault_registers(unit)) > size ||
-        (!queue && iotlb_register(unit) + 8 > size))
+    if (vtd_is_there(unit->cap, unit->ecap) &&
+        (fault_register(unit, fault_registers(unit)) > size ||
+         (!queue && iotlb_register(unit) + 8 > size)))
         return diag_set(diag, "the VT-d unit at 0x%llx has registers beyond their end",
                         (unsigned long long)from->base);
+    unit->mapped = true;
     return true;
 }
 
@@ -127,23 +129,41 @@ static bool invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uint3
     return false;
 }
 
+static void errors_clear(const struct vtd_unit *unit)
+{
+    write32(unit, VTD_FSTS_REG, VTD_FSTS_ERRORS);
+}
+
+/* "Fault-Event Interrupt": while any field of FSTS is set, a fault is no new reason to send it. A
+ * queue that stays on would set IQE again. */
+static void give_up(struct vtd_unit *unit)
+{
+    command(unit, VTD_GCMD_QIE, false);
+    errors_clear(unit);
+    unit->dead = true;
+}
+
 bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uint32_t count)
 {
     if (unit->dead)
         return false;
-    unit->dead = !invalidate(unit, what, count);
+    if (!invalidate(unit, what, count))
+        give_up(unit);
     return !unit->dead;
 }
 
-/* Firmware's queue is let run empty before it goes away. */
+/* Firmware's queue is let run empty before it goes away, but for one that stands on an error: what
+ * forget_faults() cleared while it was on is back then. */
 static bool queue_on(struct vtd_unit *unit)
 {
     if (read32(unit, VTD_GSTS_REG) & VTD_GCMD_QIE) {
         uint64_t end = cpu_rdtsc() + tsc_from_us(IOMMU_PATIENCE_US);
-        while (read64(unit, VTD_IQH_REG) != read64(unit, VTD_IQT_REG) && cpu_rdtsc() < end)
+        while (read64(unit, VTD_IQH_REG) != read64(unit, VTD_IQT_REG) &&
+               !(read32(unit, VTD_FSTS_REG) & VTD_FSTS_ERRORS) && cpu_rdtsc() < end)
             cpu_pause();
         if (!command(unit, VTD_GCMD_QIE, false))
             return false;
+        write32(unit, VTD_FSTS_REG, VTD_FSTS_ERRORS);
     }
     write64(unit, VTD_IQT_REG, 0);
     write64(unit, VTD_IQA_REG, host_hpa(unit->queue).raw);
@@ -259,14 +279,16 @@ bool vtd_unit_block(struct vtd_unit *unit, hpa_t roots)
 }
 
 /* Overflow is told after the records, for which it has made room. */
-static bool poll_status(struct vtd_unit *unit, struct iommu_fault *fault)
+static bool poll_status(struct vtd_unit *unit, uint32_t status, struct iommu_fault *fault)
 {
+    if (unit->dead && (status & VTD_FSTS_ERRORS)) /* one came late */
+        errors_clear(unit);
     if (unit->dead && !unit->told) {
         unit->told = true;
         *fault = (struct iommu_fault){.kind = IOMMU_FAULT_UNIT, .source = {unit->segment, 0}};
         return true;
     }
-    if (!(read32(unit, VTD_FSTS_REG) & VTD_FSTS_PFO))
+    if (!(status & VTD_FSTS_PFO))
         return false;
     write32(unit, VTD_FSTS_REG, VTD_FSTS_PFO);
     *fault = (struct iommu_fault){.kind = IOMMU_FAULT_LOST, .source = {unit->segment, 0}};
@@ -275,8 +297,8 @@ static bool poll_status(struct vtd_unit *unit, struct iommu_fault *fault)
 
 bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
 {
-    uint32_t count = fault_registers(unit);
-    for (uint32_t i = 0; i < count && (read32(unit, VTD_FSTS_REG) & VTD_FSTS_PPF); i++) {
+    uint32_t status = read32(unit, VTD_FSTS_REG), count = fault_registers(unit);
+    for (uint32_t i = 0; i < count && (status & VTD_FSTS_PPF); i++) {
         uint32_t reg = fault_register(unit, unit->next_fault);
         struct vtd_pair record = {.high = read64(unit, reg + 8)};
         unit->next_fault = (uint16_t)((unit->next_fault + 1) % count);
@@ -287,15 +309,36 @@ bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
         *fault = vtd_fault(record, unit->segment);
         return true;
     }
-    return poll_status(unit, fault);
+    return poll_status(unit, status, fault);
+}
+
+/* The four registers of an event, from its control register on; it stays masked. */
+static void event_set(const struct vtd_unit *unit, uint32_t control,
+                      const struct iommu_message *message)
+{
+    write32(unit, control, VTD_FECTL_IM);
+    write32(unit, control + VTD_EVENT_DATA, message->data);
+    write32(unit, control + VTD_EVENT_ADDR, message->address & UINT32_MAX);
+    write32(unit, control + VTD_EVENT_UADDR, message->address >> 32);
 }
 
 void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *message)
 {
-    vtd_unit_listen(unit, false);
-    write32(unit, VTD_FEDATA_REG, message->data);
-    write32(unit, VTD_FEADDR_REG, message->address & UINT32_MAX);
-    write32(unit, VTD_FEUADDR_REG, message->address >> 32);
+    event_set(unit, VTD_FECTL_REG, message);
+}
+
+bool vtd_unit_try(struct vtd_unit *unit, const struct iommu_message *message,
+                  const volatile uint64_t *nmis)
+{
+    const struct vtd_pair what[] = {vtd_invalidate_event()};
+    uint64_t before = *nmis;
+    event_set(unit, VTD_IECTL_REG, message);
+    write32(unit, VTD_ICS_REG, VTD_ICS_IWC);
+    write32(unit, VTD_IECTL_REG, 0);
+    bool came = vtd_unit_invalidate(unit, what, 1) && iommu_nmi_came(nmis, before);
+    write32(unit, VTD_IECTL_REG, VTD_FECTL_IM);
+    write32(unit, VTD_ICS_REG, VTD_ICS_IWC);
+    return came;
 }
 
 /* The unit notes in FECTL.IP what it would have sent, and makes up for it. */

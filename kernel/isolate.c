@@ -17,6 +17,7 @@ static struct {
 static uint32_t bridge_count;
 
 static struct iommu_demand demand;
+static bool bad_remapping;
 
 static void note_bridges(const struct pci_inventory *pci)
 {
@@ -52,6 +53,7 @@ void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pc
                     const struct config *config, struct hardware *hardware)
 {
     note_bridges(pci);
+    bad_remapping = pci_bad_remapping(pci) != PCI_NONE;
     demand =
         iommu_demand(config_most_functions(config), config_intx_lines(config), pci_last_bus(pci));
     hardware->iommu_bytes = iommu_bytes(acpi, &demand);
@@ -63,14 +65,20 @@ void isolate_survey(const struct acpi_host *acpi, const struct pci_inventory *pc
 
 bool isolate_start(const struct acpi_host *acpi, struct diag *diag)
 {
-    struct iommu_machine machine = {
-        .remapping = remapping_of(acpi), .x2apic = apic_is_x2(), .demand = demand};
+    struct iommu_machine machine = {.remapping = remapping_of(acpi),
+                                    .x2apic = apic_is_x2(),
+                                    .bad_remapping = bad_remapping,
+                                    .demand = demand};
     switch (iommu_start(&machine, diag)) {
     case IOMMU_UNUSED:
         log_line("IOMMU: none in use: %s", diag->message);
         return true;
     case IOMMU_BLOCKING:
         log_line("IOMMU: DMA blocked, but no devices for guests: %s", diag->message);
+        return true;
+    case IOMMU_BLOCKING_SOME:
+        log_line("IOMMU: DMA blocked as far as there are units, no devices for guests: %s",
+                 diag->message);
         return true;
     case IOMMU_ON:
         log_line("IOMMU: %s: DMA blocked, interrupts remapped", iommu_name());

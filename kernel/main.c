@@ -104,6 +104,12 @@ static struct pci_inventory *quiet_devices(void)
     return pci;
 }
 
+static bool machine_fits(struct diag *diag)
+{
+    return features_check(diag) && rights.ops->probe(diag) &&
+           (!apic_is_x2() || dmar_allows_x2apic(&acpi->dmar, apic_was_x2(), diag));
+}
+
 /* The inventory lies in memory that is a guest's next. */
 static void make_plan(struct pci_inventory *pci)
 {
@@ -111,7 +117,7 @@ static void make_plan(struct pci_inventory *pci)
         .config = config, .hardware = &hardware, .needs = &host_needs, .pci = pci};
     struct diag diag;
     isolate_survey(acpi, pci, config, &hardware);
-    if (!features_check(&diag) || !rights.ops->probe(&diag) || !plan_build(&inputs, &plan, &diag))
+    if (!machine_fits(&diag) || !plan_build(&inputs, &plan, &diag))
         refuse(&diag);
     for (uint32_t i = 0; i < pci->count; i++)
         if (plan_must_be_deaf(&plan, &pci->functions[i]))

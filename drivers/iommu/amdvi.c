@@ -30,9 +30,14 @@
 #define INTERRUPTS     UINT64_C(0xfee00000) /* MSIs are writes there */
 #define INTERRUPTS_END UINT64_C(0xfef00000)
 
+/* Where the fabric carries them, "Special Address Controls": the upper bits of the address. */
+#define FABRIC_ADDRESS    BITS(39, 24)
+#define FABRIC_INTERRUPTS 0xfdf8 /* Interrupt/EOI */
+
 /* Commands */
 #define COMMAND_CODE   BITS(63, 60)
 #define WAIT_STORE     BIT(0)
+#define WAIT_INTERRUPT BIT(1)
 #define COMMAND_DEVICE BITS(15, 0)
 #define COMMAND_DOMAIN BITS(47, 32)
 #define PAGES_ALL      (BITS(62, 12) | BIT(0) | BIT(1)) /* any address (S), and tables (PDE) */
@@ -45,9 +50,14 @@ enum {
     INVALIDATE_IOMMU_ALL = 8,
 };
 
+bool amdvi_is_there(uint64_t features)
+{
+    return features != ~UINT64_C(0);
+}
+
 bool amdvi_caps_read(uint64_t features, bool x2apic, struct amdvi_caps *caps, struct diag *diag)
 {
-    if (features == ~UINT64_C(0)) {
+    if (!amdvi_is_there(features)) {
         return diag_set(diag, "an IOMMU of the IVRS table is not there");
     }
     *caps = (struct amdvi_caps){
@@ -92,6 +102,12 @@ uint64_t amdvi_control(uint8_t ivhd_flags)
 struct amdvi_dte amdvi_dte_blocked(void)
 {
     return (struct amdvi_dte){{DTE_V | DTE_TV, 0, DTE_IV, 0}};
+}
+
+/* Without IV messages are not remapped. */
+struct amdvi_dte amdvi_dte_no_memory(void)
+{
+    return (struct amdvi_dte){{DTE_V | DTE_TV, 0, 0, 0}};
 }
 
 uint64_t amdvi_dte_tables(hpa_t tables)
@@ -144,6 +160,11 @@ struct amdvi_pair amdvi_completion_wait(hpa_t at, uint64_t data)
     return command(COMPLETION_WAIT, at.raw | WAIT_STORE, data);
 }
 
+struct amdvi_pair amdvi_completion_interrupt(void)
+{
+    return command(COMPLETION_WAIT, WAIT_INTERRUPT, 0);
+}
+
 struct amdvi_pair amdvi_invalidate_dte(uint16_t device)
 {
     return command(INVALIDATE_DEVTAB_ENTRY, field_put(COMMAND_DEVICE, device), 0);
@@ -167,8 +188,19 @@ struct amdvi_pair amdvi_invalidate_all(void)
 /* Some units set I with every page fault: only writes to the interrupts' addresses are ones. */
 static bool is_interrupt(const struct amdvi_pair *event)
 {
-    return (event->low & AMDVI_EVENT_I) != 0 && event->high >= INTERRUPTS &&
-           event->high < INTERRUPTS_END;
+    return (event->low & AMDVI_EVENT_I) != 0 &&
+           ((event->high >= INTERRUPTS && event->high < INTERRUPTS_END) ||
+            field_get(FABRIC_ADDRESS, event->high) == FABRIC_INTERRUPTS);
+}
+
+/* IntCtl 0, which is in a blocked entry, makes a request invalid, and there is no I. */
+static bool is_aborted_interrupt(const struct amdvi_pair *event)
+{
+    uint64_t type = field_get(AMDVI_EVENT_TYPE, event->low);
+
+    return field_get(AMDVI_EVENT_CODE, event->low) == AMDVI_EVENT_INVALID_DEVICE_REQUEST &&
+           (event->low & AMDVI_EVENT_TR) == 0 &&
+           (type == AMDVI_INVALID_INTERRUPT || type == AMDVI_INVALID_INTERRUPT_RANGE);
 }
 
 static enum iommu_fault_kind kind_of(const struct amdvi_pair *event)
@@ -180,7 +212,7 @@ static enum iommu_fault_kind kind_of(const struct amdvi_pair *event)
         return IOMMU_FAULT_BLOCKED;
     case AMDVI_EVENT_IO_PAGE_FAULT:
     case AMDVI_EVENT_INVALID_DEVICE_REQUEST:
-        if (is_interrupt(event)) {
+        if (is_interrupt(event) || is_aborted_interrupt(event)) {
             return IOMMU_FAULT_INTERRUPT;
         }
         return (event->low & AMDVI_EVENT_RW) != 0 ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ;

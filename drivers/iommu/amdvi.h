@@ -7,6 +7,7 @@
 #define BULKHEAD_DRIVERS_IOMMU_AMDVI_H
 
 #include "drivers/iommu/source.h"
+#include "kernel/lib/bits.h"
 #include "kernel/lib/diag.h"
 #include "kernel/lib/types.h"
 
@@ -33,6 +34,9 @@ struct amdvi_caps {
  */
 bool amdvi_caps_read(uint64_t features, bool x2apic, struct amdvi_caps *caps, struct diag *diag);
 
+/* Is anything behind these registers? */
+bool amdvi_is_there(uint64_t features);
+
 /* *all becomes what all units before and this one can do. */
 void amdvi_caps_join(struct amdvi_caps *all, const struct amdvi_caps *caps);
 
@@ -40,8 +44,16 @@ void amdvi_caps_join(struct amdvi_caps *all, const struct amdvi_caps *caps);
  * read from the caches in any case. */
 uint64_t amdvi_control(uint8_t ivhd_flags);
 
+/* What the device is kept from is not logged: in word 1 (SA) of DMA, in word 2 (IG) of interrupts.
+ */
+#define AMDVI_DTE_SA BIT(34)
+#define AMDVI_DTE_IG BIT(5)
+
 /* No memory, no interrupt: what all devices have at first. */
 struct amdvi_dte amdvi_dte_blocked(void);
+
+/* No memory, but interrupts as they are. */
+struct amdvi_dte amdvi_dte_no_memory(void);
 
 /* Word 0 that lets a source through the domain's tables, and word 1, which counts with it. */
 uint64_t amdvi_dte_tables(hpa_t tables);
@@ -68,6 +80,7 @@ struct iommu_message amdvi_message(uint16_t n);
 
 /* "Commands" */
 struct amdvi_pair amdvi_completion_wait(hpa_t at, uint64_t data);
+struct amdvi_pair amdvi_completion_interrupt(void);
 struct amdvi_pair amdvi_invalidate_dte(uint16_t device);
 struct amdvi_pair amdvi_invalidate_domain(uint16_t domain);
 struct amdvi_pair amdvi_invalidate_irqs(uint16_t device);

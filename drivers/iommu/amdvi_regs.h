@@ -27,17 +27,19 @@
 #define AMDVI_BUFFER_POINTER    BITS(18, 4)  /* heads and tails: entries of 16 bytes */
 
 /* Control */
-#define AMDVI_CONTROL_IOMMU_EN     BIT(0)
-#define AMDVI_CONTROL_HT_TUN_EN    BIT(1)
-#define AMDVI_CONTROL_EVENT_LOG_EN BIT(2)
-#define AMDVI_CONTROL_INV_TIMEOUT  BITS(7, 5)
-#define AMDVI_CONTROL_PASS_PW      BIT(8)
-#define AMDVI_CONTROL_RES_PASS_PW  BIT(9)
-#define AMDVI_CONTROL_COHERENT     BIT(10)
-#define AMDVI_CONTROL_ISOC         BIT(11)
-#define AMDVI_CONTROL_CMD_BUF_EN   BIT(12)
-#define AMDVI_CONTROL_GA_EN        BIT(17)
-#define AMDVI_CONTROL_XT_EN        BIT(50)
+#define AMDVI_CONTROL_IOMMU_EN        BIT(0)
+#define AMDVI_CONTROL_HT_TUN_EN       BIT(1)
+#define AMDVI_CONTROL_EVENT_LOG_EN    BIT(2)
+#define AMDVI_CONTROL_EVENT_INT_EN    BIT(3)
+#define AMDVI_CONTROL_COM_WAIT_INT_EN BIT(4)
+#define AMDVI_CONTROL_INV_TIMEOUT     BITS(7, 5)
+#define AMDVI_CONTROL_PASS_PW         BIT(8)
+#define AMDVI_CONTROL_RES_PASS_PW     BIT(9)
+#define AMDVI_CONTROL_COHERENT        BIT(10)
+#define AMDVI_CONTROL_ISOC            BIT(11)
+#define AMDVI_CONTROL_CMD_BUF_EN      BIT(12)
+#define AMDVI_CONTROL_GA_EN           BIT(17)
+#define AMDVI_CONTROL_XT_EN           BIT(50)
 
 /* Extended Feature */
 #define AMDVI_FEATURE_XT_SUP BIT(2)
@@ -45,8 +47,10 @@
 #define AMDVI_FEATURE_GA_SUP BIT(7)
 #define AMDVI_FEATURE_HATS   BITS(11, 10) /* levels of host page tables, less 4 */
 
-/* Status: EventOverflow is cleared by writing 1. */
+/* Status: the first three are cleared by writing 1. */
 #define AMDVI_STATUS_EVENT_OVERFLOW BIT(0)
+#define AMDVI_STATUS_EVENT_LOG_INT  BIT(1) /* an interrupt was sent: no other one until cleared */
+#define AMDVI_STATUS_COM_WAIT_INT   BIT(2)
 #define AMDVI_STATUS_EVENT_LOG_RUN  BIT(3)
 #define AMDVI_STATUS_CMD_BUF_RUN    BIT(4)
 
@@ -68,5 +72,11 @@ enum amdvi_event {
 #define AMDVI_EVENT_PR     BIT(52) /* a page was there, but not the right */
 #define AMDVI_EVENT_RW     BIT(53) /* a write */
 #define AMDVI_EVENT_CODE   BITS(63, 60)
+
+/* INVALID_DEVICE_REQUEST: why, when it is no translation request */
+#define AMDVI_EVENT_TR                BIT(56)
+#define AMDVI_EVENT_TYPE              BITS(59, 57)
+#define AMDVI_INVALID_INTERRUPT       5 /* a posted write to Interrupt/EOI with IntCtl 0, ... */
+#define AMDVI_INVALID_INTERRUPT_RANGE 6 /* ... or to the reserved range before it */
 
 #endif

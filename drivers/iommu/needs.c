@@ -44,10 +44,11 @@ static bool ivrs_first_of_segment(const struct acpi_ivrs *ivrs, uint32_t unit)
     return true;
 }
 
-/* Per unit a queue; per segment a root table and one of interrupts; per client a context table. */
+/* Per unit a queue; per segment a root table and one of interrupts; per client a context table, and
+ * one for all buses that were silenced. */
 static uint64_t vtd_bytes(const struct acpi_dmar *dmar, const struct iommu_demand *demand)
 {
-    uint64_t bytes = MAPPING_BYTES + demand->clients * PAGE_4K;
+    uint64_t bytes = MAPPING_BYTES + (1 + demand->clients) * PAGE_4K;
 
     for (uint32_t i = 0; i < dmar->unit_count; i++) {
         bytes += PAGE_4K + IOMMU_UNIT_BYTES;

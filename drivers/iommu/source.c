@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "drivers/iommu/source.h"
 
+#include "kernel/lib/bits.h"
+
+/* Compatibility format */
+#define MSI_BASE            UINT64_C(0xfee00000)
+#define MSI_DESTINATION     BITS(19, 12)
+#define FEUADDR_DESTINATION BITS(63, 40) /* bits 31:8 of the APIC id, in bits 31:8 of FEUADDR */
+#define MSI_DELIVERY        BITS(10, 8)  /* of the data */
+#define MSI_NMI             4
+
+struct iommu_message iommu_nmi_message(uint32_t apic_id)
+{
+    return (struct iommu_message){
+        .address = MSI_BASE | field_put(MSI_DESTINATION, apic_id & 0xff) |
+                   field_put(FEUADDR_DESTINATION, apic_id >> 8),
+        .data = (uint32_t)field_put(MSI_DELIVERY, MSI_NMI),
+    };
+}
+
 const char *iommu_fault_name(enum iommu_fault_kind kind)
 {
     static const char *const names[IOMMU_FAULT_KINDS] = {

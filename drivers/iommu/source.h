@@ -28,7 +28,7 @@ struct iommu_message {
 
 /* A right that a source did not have, in the order of the names in iommu_fault_name(). */
 enum iommu_fault_kind {
-    IOMMU_FAULT_BLOCKED,   /* the source is attached to nothing */
+    IOMMU_FAULT_BLOCKED,   /* the source is attached to nothing, or may not send such requests */
     IOMMU_FAULT_READ,      /* its domain has nothing to read there */
     IOMMU_FAULT_WRITE,     /* or nothing to write */
     IOMMU_FAULT_INTERRUPT, /* no such entry, or one of somebody else */
@@ -45,6 +45,10 @@ struct iommu_fault {
     bool write;                 /* with BLOCKED */
     uint8_t reason;             /* the manual's number: VT-d's fault reason, AMD's event code */
 };
+
+/* What a unit itself writes to send an NMI to that processor; not remapped. The upper half of the
+ * address, for APIC ids of more than 8 bits, is as VT-d's FEUADDR has it. */
+struct iommu_message iommu_nmi_message(uint32_t apic_id);
 
 /* Such as "blocked". */
 const char *iommu_fault_name(enum iommu_fault_kind kind);

@@ -25,20 +25,15 @@
 enum { DLM_FIXED = 0, DLM_NMI = 4 };
 
 /* Remappable Format */
-#define MSI_BASE            UINT64_C(0xfee00000)
-#define MSI_HANDLE          BITS(19, 5)
-#define MSI_FORMAT          BIT(4)
-#define MSI_SHV             BIT(3)
-#define MSI_HANDLE_15       BIT(2)
-/* In the compatibility format, for a unit's own */
-#define MSI_DESTINATION     BITS(19, 12)
-#define FEUADDR_DESTINATION BITS(63, 40) /* bits 31:8 of the APIC id, in bits 31:8 of FEUADDR */
-#define MSI_DELIVERY        BITS(10, 8)  /* of the data */
-#define MSI_NMI             4
-#define RTE_VECTOR          BITS(7, 0)
-#define RTE_INDEX_15        BIT(11)
-#define RTE_FORMAT          BIT(48)
-#define RTE_INDEX           BITS(63, 49)
+#define MSI_BASE      UINT64_C(0xfee00000)
+#define MSI_HANDLE    BITS(19, 5)
+#define MSI_FORMAT    BIT(4)
+#define MSI_SHV       BIT(3)
+#define MSI_HANDLE_15 BIT(2)
+#define RTE_VECTOR    BITS(7, 0)
+#define RTE_INDEX_15  BIT(11)
+#define RTE_FORMAT    BIT(48)
+#define RTE_INDEX     BITS(63, 49)
 
 /* Descriptors */
 #define INV_TYPE       BITS(3, 0)
@@ -48,6 +43,7 @@ enum { DLM_FIXED = 0, DLM_NMI = 4 };
 #define INV_DRAIN      BITS(7, 6) /* of the TLB: writes and reads */
 #define INV_IRTE_INDEX BIT(4)     /* of interrupt entries: those from IIDX on, 2^IM of them */
 #define INV_IIDX       BITS(47, 32)
+#define WAIT_IF        BIT(4)
 #define WAIT_SW        BIT(5)
 #define WAIT_FN        BIT(6)
 #define WAIT_DATA      BITS(63, 32)
@@ -227,11 +223,22 @@ struct vtd_pair vtd_invalidate_wait(hpa_t at, uint32_t data)
     return pair;
 }
 
+struct vtd_pair vtd_invalidate_event(void)
+{
+    struct vtd_pair pair = descriptor(INV_WAIT, 0);
+
+    pair.low |= WAIT_IF;
+    return pair;
+}
+
 static enum iommu_fault_kind kind_of(uint8_t reason, bool write)
 {
     switch (reason) {
     case VTD_FR_ROOT_NOT_PRESENT:
     case VTD_FR_CONTEXT_NOT_PRESENT:
+    case VTD_FR_TRANSLATED:
+    case VTD_FR_PASID:
+    case VTD_FR_PAGE_REQUEST:
         return IOMMU_FAULT_BLOCKED;
     case VTD_FR_BEYOND_WIDTH:
         return write ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ;
@@ -248,15 +255,6 @@ static enum iommu_fault_kind kind_of(uint8_t reason, bool write)
     default: /* a number, not an enum's value: what is not listed tells of our tables */
         return IOMMU_FAULT_TABLE;
     }
-}
-
-struct iommu_message vtd_fault_message(uint32_t apic_id)
-{
-    return (struct iommu_message){
-        .address = MSI_BASE | field_put(MSI_DESTINATION, apic_id & 0xff) |
-                   field_put(FEUADDR_DESTINATION, apic_id >> 8),
-        .data = (uint32_t)field_put(MSI_DELIVERY, MSI_NMI),
-    };
 }
 
 struct iommu_fault vtd_fault(struct vtd_pair record, uint16_t segment)

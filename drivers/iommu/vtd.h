@@ -7,6 +7,7 @@
 #define BULKHEAD_DRIVERS_IOMMU_VTD_H
 
 #include "drivers/iommu/source.h"
+#include "kernel/lib/bits.h"
 #include "kernel/lib/diag.h"
 #include "kernel/lib/types.h"
 
@@ -44,6 +45,10 @@ void vtd_caps_join(struct vtd_caps *all, const struct vtd_caps *caps);
 /* Levels of second-stage tables, as many as possible: 4, 3, or 0 when the units disagree. */
 uint8_t vtd_levels(const struct vtd_caps *caps);
 
+/* Fault Processing Disable, in the lower half of context and interrupt entries: what the entry,
+ * valid or not, makes the unit block is not recorded. */
+#define VTD_FPD BIT(1)
+
 /* "Root Entry": the context table of a bus. */
 struct vtd_pair vtd_root_entry(hpa_t context_table);
 
@@ -74,11 +79,8 @@ struct vtd_pair vtd_invalidate_irte(uint16_t index);
 /* Store `data` at `at`, a multiple of 4, when all before is done. */
 struct vtd_pair vtd_invalidate_wait(hpa_t at, uint32_t data);
 
-/*
- * "Fault-Event Interrupt": what a unit writes to send an NMI to that processor; not remapped. The
- * upper half of the address is for FEUADDR.
- */
-struct iommu_message vtd_fault_message(uint32_t apic_id);
+/* Send the message of the invalidation event when all before is done. */
+struct vtd_pair vtd_invalidate_event(void);
 
 /* A fault record's two halves, whose F is set. */
 struct iommu_fault vtd_fault(struct vtd_pair record, uint16_t segment);

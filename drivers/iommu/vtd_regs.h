@@ -8,23 +8,22 @@
 
 #include "kernel/lib/bits.h"
 
-#define VTD_VER_REG     0x00 /* 32 bits */
-#define VTD_CAP_REG     0x08
-#define VTD_ECAP_REG    0x10
-#define VTD_GCMD_REG    0x18 /* 32 bits */
-#define VTD_GSTS_REG    0x1c /* 32 bits */
-#define VTD_RTADDR_REG  0x20
-#define VTD_CCMD_REG    0x28
-#define VTD_FSTS_REG    0x34 /* 32 bits */
-#define VTD_FECTL_REG   0x38 /* 32 bits */
-#define VTD_FEDATA_REG  0x3c /* 32 bits */
-#define VTD_FEADDR_REG  0x40 /* 32 bits */
-#define VTD_FEUADDR_REG 0x44 /* 32 bits */
-#define VTD_PMEN_REG    0x64 /* 32 bits */
-#define VTD_IQH_REG     0x80
-#define VTD_IQT_REG     0x88
-#define VTD_IQA_REG     0x90
-#define VTD_IRTA_REG    0xb8
+#define VTD_VER_REG    0x00 /* 32 bits */
+#define VTD_CAP_REG    0x08
+#define VTD_ECAP_REG   0x10
+#define VTD_GCMD_REG   0x18 /* 32 bits */
+#define VTD_GSTS_REG   0x1c /* 32 bits */
+#define VTD_RTADDR_REG 0x20
+#define VTD_CCMD_REG   0x28
+#define VTD_FSTS_REG   0x34 /* 32 bits */
+#define VTD_FECTL_REG  0x38 /* 32 bits */
+#define VTD_PMEN_REG   0x64 /* 32 bits */
+#define VTD_IQH_REG    0x80
+#define VTD_IQT_REG    0x88
+#define VTD_IQA_REG    0x90
+#define VTD_ICS_REG    0x9c /* 32 bits */
+#define VTD_IECTL_REG  0xa0 /* 32 bits */
+#define VTD_IRTA_REG   0xb8
 
 /* Capability Register */
 #define VTD_CAP_ND    BITS(2, 0) /* domain ids have 4 + 2 * ND bits */
@@ -86,7 +85,13 @@
 #define VTD_FSTS_ITE    BIT(6)
 #define VTD_FSTS_ERRORS (VTD_FSTS_IQE | VTD_FSTS_ICE | VTD_FSTS_ITE)
 
-#define VTD_FECTL_IM BIT(31)
+/* Behind FECTL and IECTL: their messages' registers, of 32 bits each */
+#define VTD_EVENT_DATA  4
+#define VTD_EVENT_ADDR  8
+#define VTD_EVENT_UADDR 12
+
+#define VTD_FECTL_IM BIT(31) /* and IECTL's */
+#define VTD_ICS_IWC  BIT(0)  /* cleared by writing 1 */
 
 #define VTD_PMEN_PRS BIT(0)
 #define VTD_PMEN_EPM BIT(31)
@@ -114,6 +119,7 @@ enum vtd_fault_reason {
     VTD_FR_BEYOND_WIDTH = 0x04,
     VTD_FR_WRITE = 0x05,
     VTD_FR_READ = 0x06,
+    VTD_FR_TRANSLATED = 0x0d,  /* a translated or translation request, which TT does not allow */
     VTD_FR_IR_RESERVED = 0x20, /* in the request */
     VTD_FR_IR_INDEX = 0x21,
     VTD_FR_IR_NOT_PRESENT = 0x22,
@@ -121,6 +127,8 @@ enum vtd_fault_reason {
     VTD_FR_IR_ENTRY = 0x24,
     VTD_FR_IR_COMPATIBILITY = 0x25,
     VTD_FR_IR_SOURCE = 0x26,
+    VTD_FR_PASID = 0x31,        /* a request with a PASID, ... */
+    VTD_FR_PAGE_REQUEST = 0x32, /* ... or for a page, which TTM 0 does not allow */
 };
 
 #endif

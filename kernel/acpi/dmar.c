@@ -269,6 +269,18 @@ static bool read_all(struct dmar_work *work)
     return true;
 }
 
+/* "DMA Remapping Reporting Structure", Flags: the bit counts with INTR_REMAP alone. Firmware that
+ * has it knows the APIC's registers in memory, say in its SMI handler, and they are gone then. */
+bool dmar_allows_x2apic(const struct acpi_dmar *dmar, bool on, struct diag *diag)
+{
+    if (on || !dmar->present || !dmar->intr_remap || !dmar->x2apic_opt_out)
+        return true;
+    diag_set(diag, "the firmware asks to stay out of x2APIC mode (X2APIC_OPT_OUT in its DMAR "
+                   "table), which VT-x needs here");
+    return diag_hint(diag, "turn on \"x2APIC\", or turn off \"x2APIC Opt Out\", in the firmware "
+                           "setup");
+}
+
 void acpi_read_dmar(struct acpi_parse *parse)
 {
     static const struct acpi_wanted wanted = {"DMAR", "DMAR", DMAR_STRUCTURES};

@@ -11,6 +11,7 @@
 #ifndef BULKHEAD_KERNEL_ACPI_DMAR_H
 #define BULKHEAD_KERNEL_ACPI_DMAR_H
 
+#include "kernel/lib/diag.h"
 #include "kernel/lib/types.h"
 
 #define DMAR_MAX_UNITS   128
@@ -75,5 +76,11 @@ struct acpi_dmar {
     uint32_t scope_count;
     struct dmar_scope scopes[DMAR_MAX_SCOPES];
 };
+
+/*
+ * May processors that offer x2APIC mode be put into it? `on`: firmware left them in it. False: the
+ * diagnosis is the sentence to show, as VT-x is used in that mode alone.
+ */
+bool dmar_allows_x2apic(const struct acpi_dmar *dmar, bool on, struct diag *diag);
 
 #endif

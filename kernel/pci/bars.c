@@ -190,6 +190,18 @@ static void size_virtual(const struct pci_access *access, struct pci_inventory *
     }
 }
 
+bool pci_bars_are(const struct pci_access *access, const struct pci_function *function)
+{
+    for (uint32_t i = 0; i < PCI_BARS;) {
+        const struct pci_bar *old = &function->bars[i];
+        struct pci_bar bar = {0};
+        i += size_bar(access, function->address, PCI_BAR0 + 4 * i, i + 1 == PCI_BARS, &bar);
+        if (bar.kind != old->kind || bar.bits != old->bits || bar.base != old->base)
+            return false;
+    }
+    return true;
+}
+
 /* Does [offset, offset + size) lie in that BAR, and is it one for memory? */
 static bool in_bar(const struct pci_function *function, uint32_t bar, uint64_t offset,
                    uint64_t size)

@@ -65,6 +65,8 @@ static void read_pcie(const struct pci_access *access, struct pci_function *func
     if (function->caps.pcie != 0)
         return;
     function->caps.pcie = (uint8_t)at;
+    function->kept.device_control = pci_read16(access, function->address, at + PCI_PCIE_CONTROL) &
+                                    (uint16_t) ~(PCI_PCIE_REPORTS | PCI_PCIE_INITIATE);
     function->port = (uint8_t)field_get(PCI_PCIE_TYPE, caps);
     function->flags |= caps & PCI_PCIE_SLOT ? PCI_HAS_SLOT : 0;
     if (pci_read32(access, function->address, at + PCI_PCIE_DEVICE_CAPS) & PCI_PCIE_FLR)
@@ -84,10 +86,15 @@ static void read_af(const struct pci_access *access, struct pci_function *functi
         function->flags |= PCI_HAS_AF_FLR;
 }
 
+/* What redirects every request upstream, to the IOMMU, and lets none pass that says it is
+ * translated already. */
+#define ACS_WANTED (PCI_ACS_SV | PCI_ACS_TB | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF)
+
+/* "Access Control Services": what it lacks of these, it does not need. */
 static void read_acs(const struct pci_access *access, struct pci_function *function, uint32_t at)
 {
-    (void)access;
     function->caps.acs = (uint16_t)at;
+    function->kept.acs = pci_read16(access, function->address, at + PCI_ACS_CAPS) & ACS_WANTED;
 }
 
 static void read_ari(const struct pci_access *access, struct pci_function *function, uint32_t at)
@@ -102,6 +109,24 @@ static void read_sriov(const struct pci_access *access, struct pci_function *fun
     function->caps.sriov = (uint16_t)at;
 }
 
+/* How large firmware made each: no more than what there are BARs, and all in the space. */
+static void read_rebar(const struct pci_access *access, struct pci_function *function, uint32_t at)
+{
+    struct pci_kept *kept = &function->kept;
+    uint32_t first = pci_read16(access, function->address, at + PCI_REBAR_CONTROL);
+    uint32_t count = (uint32_t)field_get(PCI_REBAR_COUNT, first);
+
+    if (kept->rebar != 0)
+        return;
+    kept->rebar = (uint16_t)at;
+    for (uint32_t i = 0; i < count && i < PCI_BARS; i++) {
+        uint32_t reg = at + PCI_REBAR_CONTROL + 8 * i;
+        if (reg >= PCI_EXTENDED_SIZE)
+            return;
+        kept->sizes[kept->resizes++] = pci_read16(access, function->address, reg);
+    }
+}
+
 static const struct capability standard[] = {
     {PCI_CAP_PM, 8, read_pm},      {PCI_CAP_MSI, 10, read_msi}, {PCI_CAP_MSIX, 12, read_msix},
     {PCI_CAP_PCIE, 20, read_pcie}, {PCI_CAP_AF, 6, read_af},
@@ -111,6 +136,7 @@ static const struct capability extended[] = {
     {PCI_EXT_ACS, 8, read_acs},
     {PCI_EXT_ARI, 8, read_ari},
     {PCI_EXT_SRIOV, 0x3c, read_sriov},
+    {PCI_EXT_REBAR, 12, read_rebar},
 };
 
 /* A capability of the table, if it is one, where it lies in the space below `end` as a whole. */

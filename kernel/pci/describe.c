@@ -22,6 +22,11 @@ static const char *const faults[] = {
     [PCI_FAULT_BAR] = "a BAR that makes no sense",
     [PCI_FAULT_MSIX] = "its MSI-X table lies outside of its BARs",
     [PCI_FAULT_FULL] = "too many functions: this and more are not used",
+    [PCI_FAULT_REMAPPING] =
+        "its chipset cannot remap interrupts (an erratum): no guest gets a device",
+    [PCI_FAULT_VTD_ERRORS] = "what VT-d blocks is an error of the machine here, which is masked",
+    [PCI_FAULT_VTD_UNMASKED] =
+        "what VT-d blocks is an error of the machine: the mask is out of reach",
 };
 
 const char *pci_reset_text(enum pci_reset reset)

@@ -5,10 +5,6 @@
  */
 #include "kernel/pci/work.h"
 
-/* What redirects every request upstream, to the IOMMU, and lets none pass that says it is
- * translated already. */
-#define ACS_WANTED (PCI_ACS_SV | PCI_ACS_TB | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF)
-
 void pci_isolate(const struct pci_access *access, struct pci_inventory *inventory)
 {
     for (uint32_t i = 0; i < inventory->count; i++) {
@@ -16,10 +12,8 @@ void pci_isolate(const struct pci_access *access, struct pci_inventory *inventor
         uint32_t acs = function->caps.acs;
         if (acs == 0)
             continue;
-        /* "Access Control Services": what it lacks of these, it does not need. */
-        uint16_t wanted = pci_read16(access, function->address, acs + PCI_ACS_CAPS) & ACS_WANTED;
-        pci_write16(access, function->address, acs + PCI_ACS_CONTROL, wanted);
-        if (pci_read16(access, function->address, acs + PCI_ACS_CONTROL) == wanted)
+        pci_write16(access, function->address, acs + PCI_ACS_CONTROL, function->kept.acs);
+        if (pci_read16(access, function->address, acs + PCI_ACS_CONTROL) == function->kept.acs)
             function->flags |= PCI_ISOLATES;
     }
 }

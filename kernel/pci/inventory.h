@@ -93,6 +93,18 @@ struct pci_caps {
     uint32_t pba_offset;
 };
 
+/* What a reset takes away and has to come back (kept.c), beside the BARs. */
+struct pci_kept {
+    pci_address_t who;        /* who answers with an id: the function, or its physical one, ... */
+    uint32_t id;              /* ... and with which: vendor and device */
+    uint16_t sriov;           /* of a virtual function: the capability of its physical one */
+    uint16_t device_control;  /* as firmware left it, without reports of errors */
+    uint16_t acs;             /* ACS Control, which the flag PCI_ISOLATES says is on */
+    uint16_t resizes;         /* how many BARs can be resized, ... */
+    uint16_t rebar;           /* ... by this capability */
+    uint16_t sizes[PCI_BARS]; /* their Resizable BAR Control registers, in the capability's order */
+};
+
 struct pci_function {
     pci_address_t address;
     uint16_t vendor, device; /* a virtual function's are what its physical function says */
@@ -112,6 +124,7 @@ struct pci_function {
     uint16_t alias;    /* the requester id under which a conventional bus's bridge passes on what it
                         * sends, else its own */
     struct pci_caps caps;
+    struct pci_kept kept;
     struct pci_bar bars[PCI_BAR_COUNT];
     struct pci_window windows[PCI_WINDOWS]; /* of bridges to PCI */
 };
@@ -129,6 +142,9 @@ enum pci_fault {
     PCI_FAULT_BAR,
     PCI_FAULT_MSIX,
     PCI_FAULT_FULL,
+    PCI_FAULT_REMAPPING, /* errata.c: these three */
+    PCI_FAULT_VTD_ERRORS,
+    PCI_FAULT_VTD_UNMASKED,
 };
 
 struct pci_warning {
@@ -155,9 +171,17 @@ struct pci_inventory {
  */
 void pci_scan(const struct pci_access *access, struct pci_inventory *inventory);
 
+/* Warn of what is known to be wrong with this chipset (errata.c). */
+void pci_find_errata(struct pci_inventory *inventory);
+
+/* Keep it from taking what VT-d blocks for an error of the machine; a warning if it does not obey.
+ */
+void pci_mask_errors(const struct pci_access *access, struct pci_inventory *inventory);
+
 /*
  * Stop all functions but bridges from reading and writing memory (which includes MSIs) and from
- * raising INTx (quiet.c). Returns how many were bus masters.
+ * raising INTx, bridges from sending interrupts of their own, and virtual functions from asking for
+ * No Snoop (quiet.c). Returns how many were bus masters, without bridges.
  */
 uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory *inventory);
 
@@ -172,6 +196,10 @@ void pci_group(struct pci_inventory *inventory);
 void pci_find_resets(struct pci_inventory *inventory);
 
 /* ---- using it ---- */
+
+/* The function that says that VT-d cannot remap interrupts in this machine (errata.c), although its
+ * units say that they can. PCI_NONE: nobody does. */
+uint16_t pci_bad_remapping(const struct pci_inventory *inventory);
 
 /* The function's index, or PCI_NONE. */
 uint16_t pci_find(const struct pci_inventory *inventory, pci_address_t at);
@@ -210,6 +238,28 @@ uint16_t pci_blocked_by(const struct pci_inventory *inventory, uint16_t index, u
 /* Keep a silent function from answering at its BARs, too (quiet.c); bridges are left as they are.
  */
 void pci_deafen(const struct pci_access *access, const struct pci_function *function);
+
+/* Are the BARs what the inventory says, bases and sizes (bars.c)? The function does not decode. */
+bool pci_bars_are(const struct pci_access *access, const struct pci_function *function);
+
+/*
+ * Does the function answer, and is it the one that was found? A virtual one is there while its
+ * physical one has it switched on (kept.c).
+ */
+bool pci_is_there(const struct pci_access *access, const struct pci_function *function);
+
+/*
+ * The function has been reset, and answers: give it back what the inventory knows of it, all else
+ * off (kept.c). False: it does not take it, and is not to be used.
+ */
+bool pci_restore(const struct pci_access *access, const struct pci_function *function);
+
+/*
+ * Let a function that the hypervisor itself uses send this as its only MSI (msi.c), as a bus
+ * master. False: it cannot.
+ */
+bool pci_msi_send(const struct pci_access *access, pci_address_t at, uint64_t address,
+                  uint16_t data);
 
 static inline bool pci_is_bridge(const struct pci_function *function)
 {

@@ -3,6 +3,36 @@
  * now. */
 #include "kernel/pci/inventory.h"
 
+/* Device Control of the PCI Express capability */
+#define DEVICE_CONTROL  8
+#define DEVICE_NO_SNOOP BIT(11)
+
+/* What its virtual functions send is as this bit says, and their guests do not reach it. */
+static void snoop(const struct pci_access *access, const struct pci_function *function)
+{
+    uint32_t reg = function->caps.pcie + DEVICE_CONTROL;
+    uint16_t control = pci_read16(access, function->address, reg);
+
+    if (control != UINT16_MAX)
+        pci_write16(access, function->address, reg, control & (uint16_t)~DEVICE_NO_SNOOP);
+}
+
+/*
+ * Its own interrupts, of hot plug, power management and errors, which nobody takes: a line that a
+ * guest shares could stay busy. What comes from below passes ("PCI Express Base Specification",
+ * Interrupt Disable), and so a bridge stays a bus master.
+ */
+static void silence_bridge(const struct pci_access *access, const struct pci_function *bridge)
+{
+    uint16_t command = pci_read16(access, bridge->address, PCI_COMMAND);
+
+    pci_write16(access, bridge->address, PCI_COMMAND, command | (uint16_t)PCI_COMMAND_NO_INTX);
+    if (bridge->caps.msi != 0)
+        pci_write16(access, bridge->address, bridge->caps.msi + PCI_MSI_CONTROL, 0);
+    if (bridge->caps.msix != 0)
+        pci_write16(access, bridge->address, bridge->caps.msix + PCI_MSIX_CONTROL, 0);
+}
+
 uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory *inventory)
 {
     uint32_t masters = 0;
@@ -10,11 +40,15 @@ uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory
     for (uint32_t i = 0; i < inventory->count; i++) {
         const struct pci_function *function = &inventory->functions[i];
         /* Bridges keep forwarding: a function behind them that is quiet sends nothing. */
-        if (pci_is_bridge(function))
+        if (pci_is_bridge(function)) {
+            silence_bridge(access, function);
             continue;
+        }
         uint16_t command = pci_read16(access, function->address, PCI_COMMAND);
         command = (uint16_t)((command & ~PCI_COMMAND_MASTER) | PCI_COMMAND_NO_INTX);
         pci_write16(access, function->address, PCI_COMMAND, command);
+        if (function->caps.pcie != 0 && function->caps.sriov != 0)
+            snoop(access, function);
         masters += (function->flags & PCI_WAS_MASTER) != 0;
     }
     return masters;

@@ -104,6 +104,10 @@ enum pci_header { PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1, PCI_HEADER_CARDB
 #define PCI_PCIE_SLOT        BIT(8)
 #define PCI_PCIE_DEVICE_CAPS 4
 #define PCI_PCIE_FLR         BIT(28)
+#define PCI_PCIE_CONTROL     8 /* Device Control */
+#define PCI_PCIE_REPORTS     BITS(3, 0)
+#define PCI_PCIE_PAYLOAD     BITS(7, 5) /* Max_Payload_Size */
+#define PCI_PCIE_INITIATE    BIT(15)    /* FLR */
 #define PCI_PCIE_CONTROL2    0x28
 #define PCI_PCIE_ARI_FORWARD BIT(5)
 #define PCI_AF_CAPS          3
@@ -118,6 +122,7 @@ enum pci_header { PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1, PCI_HEADER_CARDB
 #define PCI_EXT_ACS   0x000d
 #define PCI_EXT_ARI   0x000e
 #define PCI_EXT_SRIOV 0x0010
+#define PCI_EXT_REBAR 0x0015 /* Resizable BAR */
 
 #define PCI_ACS_CAPS    4
 #define PCI_ACS_CONTROL 6
@@ -129,6 +134,9 @@ enum pci_header { PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1, PCI_HEADER_CARDB
 
 #define PCI_ARI_CAPS          4
 #define PCI_ARI_NEXT_FUNCTION BITS(15, 8)
+
+#define PCI_REBAR_CONTROL 8          /* of the first BAR; those of others follow every 8 bytes */
+#define PCI_REBAR_COUNT   BITS(7, 5) /* in the first: how many there are */
 
 #define PCI_SRIOV_CONTROL   8
 #define PCI_SRIOV_ENABLE    BIT(0)

@@ -189,6 +189,8 @@ static struct pci_function *read_function(const struct pci_access *access,
     if (!function)
         return NULL;
     function->vendor = (uint16_t)id;
+    function->kept.who = at;
+    function->kept.id = id;
     function->parent = parent;
     read_header(access, inventory, function);
     pci_read_caps(access, inventory, function);

@@ -47,6 +47,8 @@ static bool add(const struct pci_access *access, struct pci_inventory *inventory
         return false;
     function->vendor = physical->vendor;
     function->device = all->device;
+    function->kept = (struct pci_kept){
+        .who = physical->address, .id = physical->kept.id, .sriov = physical->caps.sriov};
     function->class_code = physical->class_code;
     function->revision = physical->revision;
     function->subvendor = physical->subvendor;

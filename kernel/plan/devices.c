@@ -308,6 +308,24 @@ static bool refuse_without_iommu(const struct plan_work *work, uint32_t guest)
     return refuse_at(work, wish->first_device);
 }
 
+/* DMA would be kept in bounds, but not interrupts. */
+static bool refuse_remapping(const struct plan_work *work, uint32_t guest)
+{
+    const struct config_guest *wish = &work->config->guests[guest];
+    const struct pci_function *chipset = &work->pci->functions[pci_bad_remapping(work->pci)];
+    char at[PCI_TEXT];
+
+    pci_address_text(chipset->address, at);
+    diag_set(work->diag,
+             "guest %.*s wants PCI device %.*s, but the chipset cannot remap interrupts (%s "
+             "%04x:%04x, revision %02x: an erratum)",
+             GUEST_NAME(wish), WISH(&work->config->devices[wish->first_device]), at,
+             chipset->vendor, chipset->device, chipset->revision);
+    diag_hint(work->diag, "nothing would keep its interrupts from others' processors: use another "
+                          "machine, or remove the line");
+    return refuse_at(work, wish->first_device);
+}
+
 /* What is not in the table is neither silent nor in a group. */
 static bool refuse_incomplete(const struct plan_work *work, uint32_t guest)
 {
@@ -330,6 +348,10 @@ bool devices_take(struct plan_work *work)
         const struct config_guest *guest = &work->config->guests[i];
         if (guest->device_count > 0 && work->hardware->iommu == HARDWARE_NO_IOMMU) {
             return refuse_without_iommu(work, i);
+        }
+        if (guest->device_count > 0 && work->hardware->iommu == HARDWARE_VTD &&
+            pci_bad_remapping(work->pci) != PCI_NONE) {
+            return refuse_remapping(work, i);
         }
         if (guest->device_count > 0 && work->pci->lost > 0) {
             return refuse_incomplete(work, i);

@@ -79,6 +79,7 @@ static void bar_rules(struct vfunction *v, const struct pci_function *function,
             v->decodes_io = false;
         if (pci_bar_size(bar) == 0 || bases[i] == 0)
             continue;
+        v->decoding |= bar->kind == PCI_BAR_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
         uint64_t mask = ~(pci_bar_size(bar) - 1);
         v->bar_mask[i] = (uint32_t)mask;
         v->bar_first[i] = (uint32_t)bases[i];
@@ -89,6 +90,8 @@ static void bar_rules(struct vfunction *v, const struct pci_function *function,
         v->bar_first[i + 1] = (uint32_t)(bases[i] >> 32);
         i++;
     }
+    if (!v->decodes_io)
+        v->decoding &= (uint16_t)~PCI_COMMAND_IO;
     v->rom = (uint32_t)function->bars[PCI_ROM].base;
 }
 
@@ -208,6 +211,35 @@ void vfunction_reset(struct vfunction *v)
     v->msix_control = 0;
 }
 
+/* The device's Command when the guest's is that. INTx stays off where it goes nowhere, and the
+ * device has all its ports or none. */
+static void program_command(const struct vfunction *v, const struct pci_access *access,
+                            uint32_t command)
+{
+    uint64_t value = v->decodes_io ? command : command & ~PCI_COMMAND_IO;
+    value |= v->decoding | (v->intx ? 0 : PCI_COMMAND_NO_INTX);
+    pci_write16(access, v->address, PCI_COMMAND, (uint16_t)value);
+}
+
+void vfunction_start(struct vfunction *v, const struct pci_access *access)
+{
+    vfunction_reset(v);
+    if (v->bar_mask[PCI_ROM] != 0)
+        pci_write32(access, v->address, PCI_ROM_BAR, v->rom | (uint32_t)PCI_ROM_ON);
+    program_command(v, access, (uint32_t)PCI_COMMAND_NO_INTX);
+}
+
+void vfunction_coherent(struct vfunction *v, const struct pci_access *access)
+{
+    uint32_t reg = (uint32_t)v->caps.pcie + DEVICE_CONTROL;
+    if (v->caps.pcie == 0 || reg >= PCI_CONFIG_SIZE)
+        return;
+    v->rules[DWORD(reg)].writable &= (uint32_t)~DEVICE_NO_SNOOP;
+    uint16_t control = pci_read16(access, v->address, reg);
+    if (control != UINT16_MAX)
+        pci_write16(access, v->address, reg, control & (uint16_t)~DEVICE_NO_SNOOP);
+}
+
 /* Which BAR a register is; only for rules of that kind. */
 static uint32_t bar_at(uint32_t reg)
 {
@@ -218,7 +250,7 @@ void vfunction_remove(struct vfunction *v, const struct pci_access *access)
 {
     vfunction_reset(v);
     v->removed = true;
-    pci_write16(access, v->address, PCI_COMMAND, (uint16_t)PCI_COMMAND_NO_INTX);
+    program_command(v, access, (uint32_t)PCI_COMMAND_NO_INTX);
     vfunction_msi_program(v, access, &(struct vfunction_message){0});
     vfunction_msix_program(v, access);
 }
@@ -285,7 +317,6 @@ static void write_through(const struct vfunction *v, const struct pci_access *ac
     }
 }
 
-/* INTx stays off whatever the guest says, where it goes nowhere. */
 static void write_command(struct vfunction *v, const struct pci_access *access, uint32_t value,
                           uint32_t mask)
 {
@@ -293,24 +324,19 @@ static void write_command(struct vfunction *v, const struct pci_access *access, 
     uint64_t errors = value & mask & (STATUS_ERRORS | STATUS_MASTER_ERR);
     if (mask & HALF) {
         v->command = (uint16_t)(((v->command & ~mask) | (value & mask)) & own);
-        uint64_t kept = v->decodes_io ? own : own & ~PCI_COMMAND_IO;
-        pci_write16(access, v->address, PCI_COMMAND,
-                    (uint16_t)((v->command & kept) | (v->intx ? 0 : PCI_COMMAND_NO_INTX)));
+        program_command(v, access, v->command);
     }
     if (errors)
         pci_write16(access, v->address, PCI_STATUS, (uint16_t)(errors >> 16));
 }
 
-/* The address is the guest's note alone; whether the ROM answers is the device's business. */
-static void write_bar(struct vfunction *v, const struct pci_access *access, uint32_t reg,
-                      uint32_t value, uint32_t mask)
+/* The guest's note alone: address, and whether the ROM is on. */
+static void write_bar(struct vfunction *v, uint32_t reg, uint32_t value, uint32_t mask)
 {
     uint32_t bar = bar_at(reg);
     v->bars[bar] = ((v->bars[bar] & ~mask) | (value & mask)) & v->bar_mask[bar];
-    if (bar != PCI_ROM || v->bar_mask[bar] == 0 || !(mask & PCI_ROM_ON))
-        return;
-    v->rom_on = value & (uint32_t)PCI_ROM_ON;
-    pci_write32(access, v->address, PCI_ROM_BAR, v->rom | v->rom_on);
+    if (bar == PCI_ROM && v->bar_mask[bar] != 0 && mask & PCI_ROM_ON)
+        v->rom_on = value & (uint32_t)PCI_ROM_ON;
 }
 
 enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access *access,
@@ -329,7 +355,7 @@ enum vfunction_news vfunction_write(struct vfunction *v, const struct pci_access
         write_command(v, access, value, mask);
         break;
     case VFUNCTION_BAR:
-        write_bar(v, access, to, value, mask);
+        write_bar(v, to, value, mask);
         break;
     case VFUNCTION_LATCH:
         v->line = (uint8_t)((v->line & ~mask) | (value & mask));

@@ -5,6 +5,11 @@
  * and MSI-X are virtual: the guest finds the BARs where the plan put them and cannot move them, and
  * what its messages say is for the caller to translate and to write into the device.
  *
+ * The device answers at its BARs and its ROM as long as the guest runs, whatever that writes to
+ * Command and to the ROM's enable bit, which it reads back: they are mapped, and an access that
+ * nobody takes, an Unsupported Request, is a fatal error to some machines' firmware. Bus mastering
+ * is as the guest says.
+ *
  * INTx is there when the function was wired to an input of the guest's I/O APIC; else Interrupt
  * Disable stays set in the device, and the guest finds no pin.
  *
@@ -50,8 +55,9 @@ struct vfunction_msi {
 struct vfunction {
     pci_address_t address; /* the machine's */
     struct pci_caps caps;
-    uint16_t flags;   /* enum pci_flags */
-    uint16_t command; /* below: what the guest wrote */
+    uint16_t flags;    /* enum pci_flags */
+    uint16_t decoding; /* Memory and I/O Space Enable, as they are while the guest runs */
+    uint16_t command;  /* below: what the guest wrote */
     uint8_t line;
     uint8_t first_line;    /* what it is at first, ... */
     bool intx;             /* ... where there is INTx */
@@ -94,11 +100,22 @@ void vfunction_init(struct vfunction *v, const struct pci_function *function,
  * first. Once, after vfunction_init(). */
 void vfunction_wire(struct vfunction *v, uint8_t pin, uint8_t line);
 
-/* What the guest wrote is forgotten: its start. The device has been reset. */
+/* What the guest wrote is forgotten. */
 void vfunction_reset(struct vfunction *v);
 
-/* As if it was pulled out, until vfunction_reset(): it is no bus master and sends no interrupts,
- * all registers read all ones. */
+/* The guest starts: vfunction_reset(), and the device, which has been reset, answers at its BARs.
+ */
+void vfunction_start(struct vfunction *v, const struct pci_access *access);
+
+/*
+ * No Snoop is off in the device and stays so: for where the IOMMU does not make what it sends
+ * coherent, as nobody writes a guest's caches back. At each start, after the device's reset, which
+ * turns it on.
+ */
+void vfunction_coherent(struct vfunction *v, const struct pci_access *access);
+
+/* As if it was pulled out, until vfunction_start(): it is no bus master and sends no interrupts,
+ * all registers read all ones. What the guest reads and writes in its BARs still gets there. */
 void vfunction_remove(struct vfunction *v, const struct pci_access *access);
 
 /* 1, 2 or 4 bytes at `reg`, below 0x1000, as the guest chose them; not across a doubleword. From

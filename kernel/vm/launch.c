@@ -95,8 +95,8 @@ static void terminal_share(const struct launch_sources *sources)
             break;
         }
     alarm_init(attendant, sources->acpi, guest_ring);
-    terminal_attend(attendant, sources->acpi);
     faults_attend(attendant);
+    terminal_attend(attendant, sources->acpi);
 }
 
 static bool processors_check(const struct launch_sources *sources, struct diag *diag)

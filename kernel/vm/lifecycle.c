@@ -143,6 +143,7 @@ static void guest_stopped(struct guest *guest, struct cpu *cpu)
     alarm_set(guest->index, ALARM_NEVER);
     processors_wait_parked(guest);
     passthrough_stop(guest);
+    faults_settle();
     log_line("guest %s: %s after %llu ms", guest->name, stop_reason_name(stop),
              (unsigned long long)ran_us / 1000);
     guest_statistics(guest);

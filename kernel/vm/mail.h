@@ -15,6 +15,7 @@ enum mail {
     MAIL_SIPI = 1 << 3,  /* with the vector in the highest byte */
     MAIL_STOP = 1 << 4,  /* the guest stops: guest->stop says why */
     MAIL_TIMER = 1 << 5, /* vplatform_advance() is due, or vCPU 0 has an interrupt of the 8259s */
+    MAIL_FAULT = 1 << 6, /* a device of the guest needs an answer to its faults: to vCPU 0 */
 };
 
 #define MAIL_VECTOR_SHIFT 24

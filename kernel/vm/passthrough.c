@@ -32,7 +32,8 @@ static bool device_create(const struct passthrough_set *set, struct passthrough 
                           struct diag *diag)
 {
     const struct plan_device *planned = p->planned;
-    if (!pci_keep(planned->function.address) || !pci_keep(planned->bridge))
+    if (!pci_keep(planned->function.address) || !pci_keep(planned->bridge) ||
+        !pci_keep(planned->function.kept.who))
         return diag_set(diag, "the configuration space of a guest's device is out of reach");
     vfunction_init(p->config, &planned->function, planned->guest_bars, pci_machine());
     if (planned->gsi != 0)
@@ -87,15 +88,39 @@ static void faults_forget(struct passthrough_faults *faults)
     atomic_store(&faults->interrupts, 0);
     atomic_store(&faults->last, 0);
     atomic_store(&faults->answered, false);
+    atomic_store(&faults->loud, 0);
+    atomic_store(&faults->silenced, false);
+}
+
+/* A device takes its time. This processor may be the one that looks after all guests' timers. */
+static void attend_until(uint64_t tsc)
+{
+    while (cpu_rdtsc() < tsc)
+        vcpu_attend_outside(cpu_this());
+}
+
+static void attend(uint64_t us)
+{
+    attend_until(cpu_rdtsc() + tsc_from_us(us));
+}
+
+/* Begin the reset; no device of the set is to be talked to before it is over. */
+static bool device_reset(struct passthrough_set *set, const struct passthrough *p)
+{
+    const struct plan_device *planned = p->planned;
+    bool done = pci_reset_begin(&planned->function, planned->bridge, attend);
+    uint64_t ready = cpu_rdtsc() + tsc_from_us(pci_reset_time(&planned->function));
+    set->ready_tsc = ready > set->ready_tsc ? ready : set->ready_tsc;
+    return done;
 }
 
 static bool device_start(struct guest *guest, struct passthrough *p)
 {
-    if (!pci_reset_end(&p->planned->function))
-        return refuse(guest, p, "does not come back from its reset");
     faults_forget(&p->faults);
     lock_take(&guest->devices);
-    vfunction_reset(p->config);
+    vfunction_start(p->config, pci_machine());
+    if (!iommu_snoops())
+        vfunction_coherent(p->config, pci_machine());
     vmsix_reset(&p->msix);
     bool done = attach(p, &guest->passthrough.domain);
     atomic_store(&p->state, PASSTHROUGH_ON);
@@ -105,16 +130,15 @@ static bool device_start(struct guest *guest, struct passthrough *p)
 
 bool passthrough_start(struct guest *guest)
 {
-    const struct passthrough_set *set = &guest->passthrough;
-    uint64_t longest = 0;
-    for (uint32_t i = 0; i < set->count; i++) {
-        const struct plan_device *planned = set->devices[i].planned;
-        uint64_t us = pci_reset_begin(&planned->function, planned->bridge);
-        longest = us > longest ? us : longest;
-    }
-    uint64_t until = cpu_rdtsc() + tsc_from_us(longest);
-    while (cpu_rdtsc() < until)
-        vcpu_attend_outside(cpu_this());
+    struct passthrough_set *set = &guest->passthrough;
+    attend_until(set->ready_tsc);
+    for (uint32_t i = 0; i < set->count; i++)
+        if (!device_reset(set, &set->devices[i]))
+            return refuse(guest, &set->devices[i], "does not answer");
+    attend_until(set->ready_tsc);
+    for (uint32_t i = 0; i < set->count; i++)
+        if (!pci_reset_end(&set->devices[i].planned->function, attend))
+            return refuse(guest, &set->devices[i], "does not come back from its reset as it was");
     for (uint32_t i = 0; i < set->count; i++)
         if (!device_start(guest, &set->devices[i]))
             return false;
@@ -125,21 +149,19 @@ bool passthrough_start(struct guest *guest)
 static bool detach(const struct passthrough *p)
 {
     bool done = attach(p, NULL);
-    for (uint32_t n = 0; n < p->irq_count; n++)
-        iommu_irq(p->irqs, p->first_irq + n, NULL);
-    return done;
+    return iommu_irqs_off(p->irqs, p->first_irq, p->irq_count) && done;
 }
 
 void passthrough_stop(struct guest *guest)
 {
-    const struct passthrough_set *set = &guest->passthrough;
+    struct passthrough_set *set = &guest->passthrough;
     lines_off(guest);
     for (uint32_t i = 0; i < set->count; i++) {
         struct passthrough *p = &set->devices[i];
         lock_take(&guest->devices); /* from here on nobody else touches it */
         atomic_store(&p->state, PASSTHROUGH_OFF);
         lock_release(&guest->devices);
-        pci_reset_begin(&p->planned->function, p->planned->bridge);
+        device_reset(set, p);
         if (!detach(p))
             refuse(guest, p, "has a dead IOMMU");
     }

@@ -25,9 +25,14 @@ struct guest;
  * looks after faults (faults.h), and by that of vCPU 0 before the device is attached. */
 struct passthrough_faults {
     _Atomic uint64_t reads, writes, interrupts;
-    _Atomic uint64_t last; /* address of the latest; an interrupt's as iommu_fault has it */
-    _Atomic bool answered; /* on-device-fault was followed */
+    _Atomic uint64_t last;      /* address of the latest; an interrupt's as iommu_fault has it */
+    const char *_Atomic access; /* what it was */
+    _Atomic bool answered;      /* on-device-fault was followed */
+    _Atomic uint32_t loud; /* a source id that vCPU 0 is to silence, and PASSTHROUGH_LOUD; else 0 */
+    _Atomic bool silenced; /* one was, and the log says so */
 };
+
+#define PASSTHROUGH_LOUD (UINT32_C(1) << 31)
 
 /* Changed with guest->devices held. */
 enum passthrough_state {
@@ -54,6 +59,7 @@ struct passthrough {
 struct passthrough_set {
     uint32_t count;
     struct passthrough *devices;
+    uint64_t ready_tsc; /* before that, the resets that passthrough_stop() began are under way */
     struct iommu_domain domain;
 };
 
@@ -74,8 +80,8 @@ void passthrough_stop(struct guest *guest);
 bool passthrough_is(const struct passthrough *p, struct iommu_source source);
 
 /* The guest has lost the device until it starts anew, and with it those that a bridge makes one
- * source with it (said in the log). Any processor, guest->devices not held. False: it was not
- * attached. */
+ * source with it (said in the log). On vCPU 0's processor, guest->devices not held.
+ * False: it was not attached. */
 bool passthrough_remove(struct guest *guest, struct passthrough *p);
 
 /* One of the devices has new MSI or MSI-X settings: PLATFORM_PCI. With guest->devices held. */

@@ -64,30 +64,15 @@ void processors_wait_parked(struct guest *guest)
         }
 }
 
-/* True: nobody said so before. */
-static bool stop_begin(struct guest *guest, enum stop_reason reason)
-{
-    uint32_t none = STOP_NONE;
-    return atomic_compare_exchange_strong(&guest->stop, &none, reason);
-}
-
 bool guest_stop(struct vcpu *vcpu, enum stop_reason reason)
 {
     struct guest *guest = vcpu->guest;
-    if (!stop_begin(guest, reason))
+    uint32_t none = STOP_NONE;
+    if (!atomic_compare_exchange_strong(&guest->stop, &none, reason))
         return false;
     for (uint32_t i = 0; i < guest->vcpu_count; i++)
         if (i != vcpu->id)
             vcpu_mail(&guest->vcpus[i], MAIL_STOP);
-    return true;
-}
-
-bool guest_stop_from_outside(struct guest *guest, enum stop_reason reason)
-{
-    if (atomic_load(&guest->state) != GUEST_RUNNING || !stop_begin(guest, reason))
-        return false;
-    for (uint32_t i = 0; i < guest->vcpu_count; i++)
-        vcpu_mail(&guest->vcpus[i], MAIL_STOP);
     return true;
 }
 

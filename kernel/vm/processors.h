@@ -36,12 +36,6 @@ void processors_wait_parked(struct guest *guest);
 bool guest_stop(struct vcpu *vcpu, enum stop_reason reason);
 
 /*
- * The same for who is no vCPU of the guest: any processor. False also when the guest does not run.
- * Letters may arrive in the guest's next life, where they mean nothing.
- */
-bool guest_stop_from_outside(struct guest *guest, enum stop_reason reason);
-
-/*
  * The rest of the life of a processor that runs another vCPU than the first. One that is not `able`
  * to enter guests never answers a SIPI, as a dead processor of a PC.
  */

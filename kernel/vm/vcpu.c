@@ -94,6 +94,8 @@ static struct verdict mail_read(struct vcpu *vcpu, uint32_t mail)
         return verdict_stop((enum stop_reason)atomic_load(&guest->stop));
     if (mail & MAIL_INIT)
         return verdict_stop(vcpu->id == 0 ? STOP_REBOOT : STOP_INIT);
+    if ((mail & MAIL_FAULT) && faults_answer(vcpu))
+        return verdict_stop((enum stop_reason)atomic_load(&guest->stop));
     if (mail & MAIL_NMI)
         vcpu_nmi(vcpu);
     if (mail & (MAIL_INPUT | MAIL_TIMER)) {

@@ -138,7 +138,32 @@ static void check_function(const struct pci_access *access, uint16_t index)
     PROMISE(strlen(text) > 20 && strlen(text) < 100);
 }
 
+#define DEVICE_CONTROL 8     /* No Snoop of physical functions */
+#define VTUNCERRMSK    0x1ac /* of some chipsets */
+
+static void as_before(struct function *function, uint32_t reg, uint32_t size)
+{
+    memcpy(&function->space[reg], &function->before[reg], size);
+}
+
 /* Only these may have changed. */
+static void restore(const struct pci_function *found, struct function *function)
+{
+    const struct pci_caps *caps = &found->caps;
+
+    as_before(function, PCI_COMMAND, 2);
+    if (caps->acs)
+        as_before(function, caps->acs + PCI_ACS_CONTROL, 2);
+    if (pci_is_bridge(found) && caps->msi)
+        as_before(function, caps->msi + PCI_MSI_CONTROL, 2);
+    if (pci_is_bridge(found) && caps->msix)
+        as_before(function, caps->msix + PCI_MSIX_CONTROL, 2);
+    if (caps->sriov && caps->pcie)
+        as_before(function, caps->pcie + DEVICE_CONTROL, 2);
+    if (found->vendor == 0x8086 && (found->device == 0x342e || found->device == 0x3c28))
+        as_before(function, VTUNCERRMSK, 4);
+}
+
 static void check_restored(void)
 {
     for (uint32_t i = 0; i < inventory.count; i++) {
@@ -148,11 +173,7 @@ static void check_restored(void)
         PROMISE(index != 0);
         if (pci_segment_of(found->address) != 0 || function->flags & GOES_AWAY)
             continue;
-        function->space[PCI_COMMAND] = function->before[PCI_COMMAND];
-        function->space[PCI_COMMAND + 1] = function->before[PCI_COMMAND + 1];
-        if (found->caps.acs)
-            memcpy(&function->space[found->caps.acs + PCI_ACS_CONTROL],
-                   &function->before[found->caps.acs + PCI_ACS_CONTROL], 2);
+        restore(found, function);
         PROMISE(memcmp(function->space, function->before, sizeof(function->space)) == 0);
     }
 }
@@ -226,6 +247,8 @@ static void check_plan(const struct pci_access *access, uint32_t bits)
 static void make(const struct pci_access *access, struct pci_inventory *to)
 {
     pci_scan(access, to);
+    pci_find_errata(to);
+    pci_mask_errors(access, to);
     PROMISE(pci_silence(access, to) <= to->count);
     pci_size_bars(access, to);
     pci_isolate(access, to);

@@ -61,10 +61,10 @@ static void check_guest_write(uint32_t reg, unsigned size, uint32_t before, uint
 
     PROMISE(size == (reg == PCI_ROM_BAR ? 4 : 2));
     if (reg == PCI_ROM_BAR)
-        PROMISE(rom != 0 && (value & ~(uint32_t)PCI_ROM_ON) == rom);
+        PROMISE(rom != 0 && value == (rom | (uint32_t)PCI_ROM_ON)); /* it starts */
     else if (reg == PCI_COMMAND)
         PROMISE((flags & HAS_INTX || value & PCI_COMMAND_NO_INTX) &&
-                !(value & (uint32_t)~COMMAND_GUEST));
+                !(value & (uint32_t)~COMMAND_GUEST) && !(~value & function.decoding));
     else if (reg == PCI_STATUS)
         PROMISE(!(value & (uint32_t)~STATUS_CLEARED));
     else if (reg == 0x0c)
@@ -240,7 +240,7 @@ static void step(struct cursor *from)
         vmsix_read(&table, where, 1u << what % 4);
         break;
     case 6:
-        vfunction_reset(&function);
+        vfunction_start(&function, &access);
         vmsix_reset(&table);
         break;
     default: /* the device's own mind, or a reset that came to nothing; or ECAM */

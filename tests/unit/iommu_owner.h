@@ -7,8 +7,10 @@
  *   fresh()      a machine that is on, with units 0 and 1 for segment 0 and unit 2 for segment 7
  *   walk()       where the source's access to that address arrives; NOWHERE: blocked
  *   interrupt()  who gets the source's message
+ *   silent()     does the unit keep to itself what the source may not do?
  *   told[]       how often each unit was told of changes
  *   dead         the unit that does not answer any more
+ *   pending[]    how many faults each unit has to tell; asked[]: how often it was polled
  */
 #ifndef BULKHEAD_TESTS_UNIT_IOMMU_OWNER_H
 #define BULKHEAD_TESTS_UNIT_IOMMU_OWNER_H
@@ -164,6 +166,101 @@ static void test_interrupts(void **state)
     assert_false(iommu_irq(client, 5, &moved)); /* not its own */
 }
 
+/* All of them at once, and no unit is waited for twice. */
+static void test_interrupts_off(void **state)
+{
+    struct iommu_irq irq = {.apic_id = 3, .vector = 0x41}, got;
+
+    (void)state;
+    fresh();
+    struct iommu_client *client = prepared(disk, 64), *other = prepared(net, 4);
+    struct iommu_client *none = prepared((struct iommu_source){0, 0x0108}, 0);
+    for (uint32_t n = 0; n < 64; n++) {
+        assert_true(iommu_irq(client, n, &irq));
+    }
+    assert_true(iommu_irq(other, 3, &irq));
+    memset(told, 0, sizeof(told));
+    assert_true(iommu_irqs_off(client, 1, 63));
+    assert_true(told[0] == 1 && told[1] == 1 && told[2] == 0);
+    for (uint32_t n = 0; n < 64; n++) {
+        struct iommu_message message = iommu_message(client, n);
+        assert_int_equal(interrupt(disk, &message, &got), n == 0);
+    }
+    struct iommu_message message = iommu_message(other, 3);
+    assert_true(interrupt(net, &message, &got));
+    assert_true(iommu_irqs_off(none, 0, 0));
+    assert_false(iommu_irqs_off(client, 1, 64)); /* not its own */
+    dead = 0;
+    assert_false(iommu_irqs_off(client, 0, 64));
+}
+
+/* What is detached or silenced is not told of, and nothing else changes; attaching tells again. */
+static void test_silence(void **state)
+{
+    const struct iommu_source stranger = {0, 0x01f8}, missing = {3, 0};
+    struct iommu_irq irq = {.apic_id = 3, .vector = 0x41}, got;
+
+    (void)state;
+    fresh();
+    struct iommu_client *client = prepared(disk, 2), *other = prepared(net, 1);
+    struct iommu_domain first = domain_of(web, 2);
+    struct iommu_message message = iommu_message(client, 1);
+    assert_false(silent(disk, client, 2));
+    assert_true(iommu_attach(client, &first));
+    assert_true(iommu_attach(other, &first));
+    assert_true(iommu_irq(client, 1, &irq));
+    assert_false(silent(disk, client, 2));
+    memset(told, 0, sizeof(told));
+    assert_true(iommu_silence(disk));
+    assert_true(told[0] > 0 && told[1] == told[0] && told[2] == 0);
+    assert_true(silent(disk, client, 2));
+    assert_false(silent(net, other, 1));
+    assert_int_equal(walk(disk, 0), MIB(512));
+    assert_true(interrupt(disk, &message, &got));
+    assert_true(iommu_irq(client, 1, NULL));
+    assert_true(silent(disk, client, 2));
+    assert_false(interrupt(disk, &message, &got));
+    assert_true(iommu_attach(client, NULL));
+    assert_true(iommu_irqs_off(client, 0, 2));
+    assert_true(silent(disk, client, 2));
+    assert_int_equal(walk(disk, 0), NOWHERE);
+    assert_true(iommu_attach(client, &first));
+    assert_false(silent(disk, client, 2));
+    assert_true(iommu_attach(client, NULL));
+    assert_true(iommu_irqs_off(client, 0, 2));
+    assert_true(silent(disk, client, 2));
+    assert_false(silent(stranger, NULL, 0)); /* nobody's */
+    assert_true(iommu_silence(stranger));
+    assert_true(silent(stranger, NULL, 0));
+    assert_int_equal(walk(stranger, 0), NOWHERE);
+    assert_false(silent(net, other, 1));
+    assert_false(iommu_silence(missing));
+    dead = 1;
+    assert_false(iommu_silence(net));
+}
+
+/* A unit with faults does not cost a look at each of the others, nor does it keep them out. */
+static void test_turns(void **state)
+{
+    struct iommu_fault fault;
+
+    (void)state;
+    fresh();
+    pending[1] = 3 * IOMMU_POLL_SHARE;
+    pending[2] = 1;
+    memset(asked, 0, sizeof(asked));
+    for (uint32_t i = 0; i <= IOMMU_POLL_SHARE; i++) {
+        assert_true(iommu_poll(&fault));
+    }
+    assert_int_equal(pending[2], 0);
+    assert_true(asked[0] <= 1 && asked[2] <= 1);
+    for (uint32_t i = 0; i < 2 * IOMMU_POLL_SHARE; i++) {
+        assert_true(iommu_poll(&fault));
+    }
+    assert_false(iommu_poll(&fault));
+    assert_true(asked[0] <= 4 && asked[2] <= 5);
+}
+
 static bool goes_to(struct iommu_source source, const struct iommu_client *client, uint32_t n,
                     uint8_t vector)
 {
@@ -265,7 +362,8 @@ static void test_refusals(void **state)
     cmocka_unit_test(test_all_is_blocked_at_first), cmocka_unit_test(test_domain),                 \
         cmocka_unit_test(test_segments_are_apart), cmocka_unit_test(test_units_are_told),          \
         cmocka_unit_test(test_interrupts), cmocka_unit_test(test_interrupts_of_a_bus),             \
-        cmocka_unit_test(test_interrupts_of_a_bridge), cmocka_unit_test(test_dead_unit),           \
-        cmocka_unit_test(test_refusals)
+        cmocka_unit_test(test_interrupts_of_a_bridge), cmocka_unit_test(test_interrupts_off),      \
+        cmocka_unit_test(test_silence), cmocka_unit_test(test_turns),                              \
+        cmocka_unit_test(test_dead_unit), cmocka_unit_test(test_refusals)
 
 #endif

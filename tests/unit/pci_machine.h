@@ -277,6 +277,8 @@ static inline void fake_scan(void)
 static inline void fake_inventory(void)
 {
     pci_scan(&fake_access, &inventory);
+    pci_find_errata(&inventory);
+    pci_mask_errors(&fake_access, &inventory);
     pci_silence(&fake_access, &inventory);
     pci_size_bars(&fake_access, &inventory);
     pci_isolate(&fake_access, &inventory);

@@ -470,6 +470,26 @@ static void test_nothing_to_say(void **state)
     assert_string_equal(text, "DMAR: 1 uni");
 }
 
+/* Firmware may ask for xAPIC mode, if only where it says that interrupts can be remapped. */
+static void test_x2apic_opt_out(void **state)
+{
+    struct acpi_dmar dmar = {.present = true, .intr_remap = true, .x2apic_opt_out = true};
+
+    (void)state;
+    assert_false(dmar_allows_x2apic(&dmar, false, &diag));
+    assert_string_equal(diag.message, "the firmware asks to stay out of x2APIC mode "
+                                      "(X2APIC_OPT_OUT in its DMAR table), which VT-x needs here");
+    assert_string_equal(diag.hint, "turn on \"x2APIC\", or turn off \"x2APIC Opt Out\", in the "
+                                   "firmware setup");
+    assert_true(dmar_allows_x2apic(&dmar, true, &diag)); /* firmware is in it itself */
+    dmar.intr_remap = false;
+    assert_true(dmar_allows_x2apic(&dmar, false, &diag));
+    dmar = (struct acpi_dmar){.present = true, .intr_remap = true};
+    assert_true(dmar_allows_x2apic(&dmar, false, &diag));
+    dmar = (struct acpi_dmar){.present = false};
+    assert_true(dmar_allows_x2apic(&dmar, false, &diag));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_dmar_regions),
         cmocka_unit_test(test_dmar_paths_that_lead_nowhere),
         cmocka_unit_test(test_dmar_of_two_minds),
+        cmocka_unit_test(test_x2apic_opt_out),
         cmocka_unit_test(test_ivrs),
         cmocka_unit_test(test_ivrs_functions),
         cmocka_unit_test(test_ivrs_interrupts),

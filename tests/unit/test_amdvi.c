@@ -5,6 +5,7 @@
 #include "drivers/iommu.c"
 #include "drivers/amdvi.c"
 #include "drivers/iommu/amdvi_regs.h"
+#include "tests/unit/pci_machine.h"
 
 /* ---- units that note what they are told; their own driver has its own test ---- */
 static struct acpi_host host;
@@ -12,28 +13,33 @@ static uint64_t features;
 static struct {
     hpa_t table;
     uint64_t size;
-    bool wide;
+    bool wide, x2apic;
 } started[3];
 static uint32_t told[3];
-static int dead;
+static int dead, absent; /* units that are so */
+static bool x2apic;      /* the processors' mode */
+static uint32_t pending[3], asked[3];
 
 const struct iommu_ops vtd_ops;
-
-void amdvi_unit_map(struct amdvi_unit *unit, const struct ivrs_unit *from)
-{
-    unit->segment = from->segment;
-    unit->features = features;
-}
 
 static int number_of(const struct amdvi_unit *unit)
 {
     return (int)(unit - amdvi.units);
 }
 
-bool amdvi_unit_start(struct amdvi_unit *unit, hpa_t device_table, uint64_t size,
-                      const struct amdvi_caps *caps, bool x2apic)
+void amdvi_unit_map(struct amdvi_unit *unit, const struct ivrs_unit *from)
 {
-    (void)x2apic;
+    unit->segment = from->segment;
+    unit->features = absent == number_of(unit) ? UINT64_MAX : features;
+    unit->device_id = from->device_id;
+    unit->capability = from->capability_offset;
+}
+
+bool amdvi_unit_start(struct amdvi_unit *unit, hpa_t device_table, uint64_t size,
+                      const struct amdvi_caps *caps, bool x2apic_on)
+{
+    assert_true(amdvi_is_there(unit->features));
+    started[number_of(unit)].x2apic = x2apic_on;
     started[number_of(unit)].table = device_table;
     started[number_of(unit)].size = size;
     started[number_of(unit)].wide = caps->wide_irtes;
@@ -54,20 +60,56 @@ bool amdvi_unit_execute(struct amdvi_unit *unit, const struct amdvi_pair *what, 
 
 bool amdvi_unit_poll(struct amdvi_unit *unit, struct iommu_fault *fault)
 {
-    (void)unit;
-    (void)fault;
-    return false;
+    int number = number_of(unit);
+    *fault = (struct iommu_fault){.kind = IOMMU_FAULT_BLOCKED};
+    asked[number]++;
+    return pending[number] > 0 && pending[number]-- > 0;
+}
+
+/* ---- their functions ---- */
+static bool no_config, listening[3], missed[3];
+static int no_nmi; /* the unit that sends none */
+
+bool pci_keep(pci_address_t at)
+{
+    (void)at;
+    return !no_config;
+}
+
+const struct pci_access *pci_machine(void)
+{
+    return &fake_access;
+}
+
+/* With the address and data that its function has now. */
+bool amdvi_unit_try(struct amdvi_unit *unit, const volatile uint64_t *nmis)
+{
+    const struct fake *f = fake_find(pci_address(unit->segment, 0, 0, unit->device_id));
+
+    assert_non_null(nmis);
+    assert_non_null(f);
+    assert_int_equal(fake_get(f, 0x58 + 4, 4), 0xfee45000);
+    assert_int_equal(fake_get(f, 0x58 + 8, 2), 0x400);
+    return no_nmi != number_of(unit);
+}
+
+bool amdvi_unit_listen(struct amdvi_unit *unit, bool on)
+{
+    listening[number_of(unit)] = on;
+    return missed[number_of(unit)];
 }
 
 static enum iommu_result boot(struct diag *diag)
 {
     struct iommu_machine machine = {.remapping = {.host = &host},
+                                    .x2apic = x2apic,
                                     .demand = {.clients = 4, .irqs = 256, .last_bus = 1}};
 
     ops = NULL;
     clients = NULL;
     domains = 0;
     memset(&amdvi, 0, sizeof(amdvi));
+    memset(started, 0, sizeof(started));
     host_taken = 0;
     return iommu_start(&machine, diag);
 }
@@ -84,7 +126,9 @@ static void machine_with_three_units(void)
     }
     host.ivrs.units[2].segment = 7;
     features = AMDVI_FEATURE_GA_SUP | AMDVI_FEATURE_IA_SUP;
-    dead = -1;
+    dead = absent = -1;
+    x2apic = false;
+    memset(pending, 0, sizeof(pending));
 }
 
 static void fresh(void)
@@ -162,6 +206,17 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
     return (entry.low & 1) != 0;
 }
 
+/* SA and IG, both of the device's one entry. */
+static bool silent(struct iommu_source source, const struct iommu_client *client, uint32_t irqs)
+{
+    const struct amdvi_dte *dte = dte_at(source);
+
+    (void)client;
+    (void)irqs;
+    assert_int_equal((dte->words[1] & BIT(34)) != 0, (dte->words[2] & BIT(5)) != 0);
+    return (dte->words[1] & BIT(34)) != 0;
+}
+
 #include "tests/unit/iommu_owner.h"
 
 static void test_tables_of_units(void **state)
@@ -171,6 +226,7 @@ static void test_tables_of_units(void **state)
     assert_int_equal(started[0].table.raw, started[1].table.raw);
     assert_int_not_equal(started[0].table.raw, started[2].table.raw);
     assert_int_equal(started[0].size, 4 * PAGE_4K);
+    assert_true(iommu_snoops());
     assert_string_equal(iommu_name(), "AMD-Vi, 3 units, 48-bit, 1G pages");
 }
 
@@ -210,6 +266,66 @@ static void test_settings(void **state)
         assert_int_equal(dte->words[2], 1);
         assert_int_equal(dte_at((struct iommu_source){7, id})->words[1], 0);
     }
+}
+
+/* All DMA; interrupts pass, and so do messages of that southbridge. */
+static void assert_blocking(int unit, uint32_t southbridge)
+{
+    const struct amdvi_dte *dte = host_at(started[unit].table.raw);
+
+    assert_int_equal(started[unit].size, 4 * PAGE_4K);
+    for (uint32_t id = 0; id < started[unit].size / 32; id++) {
+        assert_int_equal(dte[id].words[0], 3);
+        assert_int_equal(dte[id].words[1], id == southbridge ? BIT(40) : 0);
+        assert_int_equal(dte[id].words[2], 0);
+        assert_int_equal(dte[id].words[3], 0);
+    }
+    assert_false(started[unit].wide || started[unit].x2apic);
+}
+
+/* What keeps guests from having devices does not keep the units from blocking. */
+static void test_blocks_at_least(void **state)
+{
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    machine_with_three_units();
+    host.ivrs.units[1].range_count = 2;
+    host.ivrs.ranges[1] = (struct ivrs_range){.first = 0xa0, .last = 0xa0, .dte = 0x10};
+    host.madt.ioapic_count = 1;
+    host.madt.ioapics[0].id = 5;
+    assert_int_equal(boot(&diag), IOMMU_BLOCKING);
+    assert_non_null(strstr(diag.message, "I/O APIC 5"));
+    assert_false(iommu_on());
+    assert_null(iommu_prepare(disk, 1, &diag));
+    assert_blocking(1, 0xa0);
+    machine_with_three_units();
+    x2apic = true;
+    assert_int_equal(boot(&diag), IOMMU_BLOCKING);
+    assert_non_null(strstr(diag.message, "XTSup"));
+    for (int unit = 0; unit < 3; unit++)
+        assert_blocking(unit, UINT32_MAX);
+    dead = 1;
+    host.ivrs.units[1].base = 0xfd300000;
+    assert_int_equal(boot(&diag), IOMMU_BROKEN);
+    assert_non_null(strstr(diag.message, "0xfd300000"));
+}
+
+static void test_blocks_with_a_unit_missing(void **state)
+{
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    machine_with_three_units();
+    absent = 0;
+    assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+    assert_non_null(strstr(diag.message, "not there"));
+    assert_int_equal(started[0].size, 0);
+    assert_blocking(1, UINT32_MAX);
+    assert_blocking(2, UINT32_MAX);
+    features = UINT64_MAX;
+    assert_int_equal(boot(&diag), IOMMU_UNUSED);
+    assert_int_equal(started[1].size, 0);
 }
 
 static void test_narrow_entries(void **state)
@@ -311,6 +427,53 @@ static void test_beyond_the_table(void **state)
     assert_non_null(strstr(diag.message, "device 200"));
 }
 
+static void functions(void)
+{
+    fake_reset();
+    no_nmi = -1;
+    for (uint16_t i = 0; i < 3; i++) {
+        struct fake *f = fake_add_at(pci_address(i == 2 ? 7 : 0, 0, 0, i), 0x10221481, 0x080600);
+        assert_int_equal(fake_cap(f, 0x0f, 24), 0x40);
+        assert_int_equal(fake_cap(f, PCI_CAP_MSI, 12), 0x58);
+        fake_let_write(f, 0x58 + 2, 2, 1);
+        fake_let_write(f, 0x58 + 4, 4, UINT32_MAX);
+        fake_let_write(f, 0x58 + 8, 4, UINT32_MAX);
+        host.ivrs.units[i].device_id = i;
+        host.ivrs.units[i].capability_offset = 0x40;
+    }
+}
+
+/* All of them, each by its own function, or none. */
+static void test_alert(void **state)
+{
+    const uint64_t nmis = 0;
+    struct diag diag;
+
+    (void)state;
+    machine_with_three_units();
+    functions();
+    assert_int_equal(boot(&diag), IOMMU_ON);
+    assert_true(iommu_alert(0x45, &nmis));
+    assert_false(iommu_listen(true));
+    assert_true(listening[0] && listening[1] && listening[2]);
+    missed[1] = true;
+    assert_true(iommu_listen(true));
+    missed[1] = false;
+    assert_false(iommu_alert(0xff, &nmis)); /* an MSI has 8 bits, and these are all processors */
+    assert_false(iommu_alert(0x145, &nmis));
+    no_nmi = 1;
+    assert_false(iommu_alert(0x45, &nmis));
+    no_nmi = -1;
+    no_config = true;
+    assert_false(iommu_alert(0x45, &nmis));
+    no_config = false;
+    fake_put(fake_find(pci_address(7, 0, 0, 2)), 0x40, 1, 0x09); /* not what IVRS says */
+    assert_false(iommu_alert(0x45, &nmis));
+    functions();
+    fake_put(fake_find(pci_address(0, 0, 0, 1)), PCI_REVISION, 4, 0x02000000);
+    assert_false(iommu_alert(0x45, &nmis));
+}
+
 /* They would share one table of interrupts. */
 static void test_source_of_an_ioapic(void **state)
 {
@@ -337,11 +500,14 @@ int main(void)
         cmocka_unit_test(test_tables_of_units),
         cmocka_unit_test(test_whole_table_blocks),
         cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_blocks_at_least),
+        cmocka_unit_test(test_blocks_with_a_unit_missing),
         cmocka_unit_test(test_narrow_entries),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_shared_id),
         cmocka_unit_test(test_ids_with_one_table),
         cmocka_unit_test(test_beyond_the_table),
+        cmocka_unit_test(test_alert),
         cmocka_unit_test(test_source_of_an_ioapic),
     };
 

@@ -18,7 +18,10 @@ static struct {
     uint64_t command_head, command_tail, event_head, event_tail;
     bool buffer_stuck; /* commands are not executed */
     bool log_stuck;    /* it does not stop */
-    uint32_t waits, all, entries, tables, domains;
+    bool mute;         /* its MSI does not arrive */
+    bool erratum;      /* EventLogInt is set in the moment in which it is cleared */
+    uint64_t nmis;
+    uint32_t waits, all, entries, tables, domains, reads;
 } unit;
 
 static int setup(void **state)
@@ -31,12 +34,26 @@ static int setup(void **state)
     return 0;
 }
 
+/* One for each time that the status bit is set. */
+static void interrupt_of(uint64_t status, uint64_t enable)
+{
+    bool sent = (unit.control & enable) != 0 && (unit.status & status) == 0 && !unit.mute;
+
+    unit.status |= (unit.control & enable) != 0 ? status : 0;
+    unit.nmis += sent;
+}
+
 static void command_run(const struct amdvi_pair *what)
 {
     switch (what->low >> 60) {
     case 1:
-        *(uint64_t *)host_at(what->low & BITS(51, 3)) = what->high;
-        unit.waits++;
+        if ((what->low & 2) != 0) {
+            interrupt_of(AMDVI_STATUS_COM_WAIT_INT, BIT(4));
+        }
+        if ((what->low & 1) != 0) {
+            *(uint64_t *)host_at(what->low & BITS(51, 3)) = what->high;
+            unit.waits++;
+        }
         break;
     case 2:
         unit.entries++;
@@ -67,6 +84,7 @@ static void commands_run(void)
 static uint64_t unit_read(uint32_t reg, int size)
 {
     assert_int_equal(size, 8);
+    unit.reads++;
     switch (reg) {
     case AMDVI_EXTENDED_FEATURE:
         return unit.features;
@@ -128,6 +146,8 @@ static void unit_write(uint32_t reg, uint64_t value, int size)
         break;
     case AMDVI_STATUS:
         unit.status &= ~value;
+        unit.status |= unit.erratum ? AMDVI_STATUS_EVENT_LOG_INT : 0;
+        unit.erratum = false;
         break;
     case AMDVI_COMMAND_BUFFER_HEAD:
         assert_int_equal(unit.control & AMDVI_CONTROL_CMD_BUF_EN, 0);
@@ -273,6 +293,7 @@ static void event(uint64_t low, uint64_t address)
 
     log[unit.event_tail / 16] = (struct amdvi_pair){low, address};
     unit.event_tail = (unit.event_tail + 16) % PAGE_4K;
+    interrupt_of(AMDVI_STATUS_EVENT_LOG_INT, BIT(3));
 }
 
 static void test_events(void **state)
@@ -281,7 +302,9 @@ static void test_events(void **state)
     struct iommu_fault fault;
 
     (void)state;
+    unit.reads = 0;
     assert_false(amdvi_unit_poll(placed, &fault));
+    assert_int_equal(unit.reads, 3);
     for (unsigned i = 0; i < 1000; i++) { /* the log wraps */
         event(UINT64_C(2) << 60 | AMDVI_EVENT_RW | (i & 0xffff), 0x1000 * i);
         event(UINT64_C(2) << 60 | 7, 0x1000);
@@ -294,6 +317,74 @@ static void test_events(void **state)
         assert_int_equal(fault.source.id, 7);
         assert_false(amdvi_unit_poll(placed, &fault));
     }
+}
+
+/* One interrupt, then the log is read, and the next event is told again. */
+static void test_event_interrupt(void **state)
+{
+    struct amdvi_unit *placed = start();
+    struct iommu_fault fault;
+
+    (void)state;
+    event(UINT64_C(2) << 60, 0x1000);
+    assert_int_equal(unit.nmis, 0);
+    assert_true(amdvi_unit_listen(placed, true)); /* of this no interrupt tells */
+    assert_false(amdvi_unit_listen(placed, false));
+    assert_true(amdvi_unit_poll(placed, &fault));
+    for (uint64_t i = 1; i < 4; i++) {
+        assert_false(amdvi_unit_listen(placed, true));
+        event(UINT64_C(2) << 60, 0x2000);
+        event(UINT64_C(2) << 60, 0x3000);
+        assert_int_equal(unit.nmis, i);
+        assert_false(amdvi_unit_listen(placed, false));
+        event(UINT64_C(2) << 60, 0x4000);
+        for (int n = 0; n < 3; n++) {
+            assert_true(amdvi_unit_poll(placed, &fault));
+        }
+        assert_false(amdvi_unit_poll(placed, &fault));
+        assert_int_equal(unit.nmis, i);
+    }
+    unit.erratum = true;
+    assert_true(amdvi_unit_listen(placed, true));
+    unit.status = AMDVI_STATUS_EVENT_OVERFLOW;
+    assert_true(amdvi_unit_listen(placed, true));
+}
+
+/* COMPLETION_WAIT sends the same MSI. */
+static void test_try(void **state)
+{
+    struct amdvi_unit *placed = start();
+
+    (void)state;
+    unit.status = AMDVI_STATUS_COM_WAIT_INT; /* firmware's */
+    uint64_t control = unit.control;
+    assert_true(amdvi_unit_try(placed, &unit.nmis));
+    assert_true(amdvi_unit_try(placed, &unit.nmis));
+    assert_int_equal(unit.control, control);
+    unit.mute = true;
+    uint64_t before = now;
+    assert_false(amdvi_unit_try(placed, &unit.nmis));
+    assert_in_range(now - before, IOMMU_NMI_US, 2 * IOMMU_NMI_US);
+    assert_int_equal(unit.control, control);
+}
+
+/* It is waited for, shortly and once. */
+static void test_log_that_does_not_stop(void **state)
+{
+    struct amdvi_unit *placed = start();
+    struct iommu_fault fault;
+
+    (void)state;
+    unit.log_stuck = true;
+    unit.status = AMDVI_STATUS_EVENT_OVERFLOW;
+    uint64_t before = now;
+    assert_true(amdvi_unit_poll(placed, &fault));
+    assert_int_equal(fault.kind, IOMMU_FAULT_LOST);
+    assert_true(now - before <= LOG_PATIENCE_US + 20);
+    unit.status = AMDVI_STATUS_EVENT_OVERFLOW;
+    before = now;
+    assert_false(amdvi_unit_poll(placed, &fault));
+    assert_int_equal(now, before);
 }
 
 static void test_overflow(void **state)
@@ -328,6 +419,9 @@ int main(void)
         cmocka_unit_test_setup(test_unit_that_dies, setup),
         cmocka_unit_test_setup(test_events, setup),
         cmocka_unit_test_setup(test_overflow, setup),
+        cmocka_unit_test_setup(test_event_interrupt, setup),
+        cmocka_unit_test_setup(test_try, setup),
+        cmocka_unit_test_setup(test_log_that_does_not_stop, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

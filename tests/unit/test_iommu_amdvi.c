@@ -55,6 +55,9 @@ static void test_device_table_entries(void **state)
     assert_int_equal(blocked.words[1], 0);
     assert_int_equal(blocked.words[2], 1); /* IV, IntCtl 0 */
     assert_int_equal(blocked.words[3], 0);
+    blocked = amdvi_dte_no_memory();
+    assert_int_equal(blocked.words[0], 3);
+    assert_int_equal(blocked.words[2], 0); /* IV 0: interrupts pass */
     assert_int_equal(amdvi_dte_tables(hpa(0x12345000)), 0x6000000012345803);
     assert_int_equal(amdvi_dte_domain(7), 7);
     assert_int_equal(amdvi_dte_messages(0), 0);
@@ -91,6 +94,7 @@ static void test_commands(void **state)
 {
     (void)state;
     assert_command(amdvi_completion_wait(hpa(0x12348), 9), 0x1000000000012349, 9);
+    assert_command(amdvi_completion_interrupt(), 0x1000000000000002, 0);
     assert_command(amdvi_invalidate_dte(0xa0), 0x20000000000000a0, 0);
     assert_command(amdvi_invalidate_domain(7), 0x3000000700000000, 0x7ffffffffffff003);
     assert_command(amdvi_invalidate_irqs(0xa0), 0x50000000000000a0, 0);
@@ -112,12 +116,22 @@ static void test_events(void **state)
         {2, BIT(51) | BIT(53), 0x1000, IOMMU_FAULT_WRITE}, /* QEMU's always have I */
         {2, BIT(53), 0xfee00005, IOMMU_FAULT_WRITE},
         {2, BIT(51) | BIT(53), 0xfef00000, IOMMU_FAULT_WRITE},
+        /* As hardware has them: Linux' logs have this address with flags 0x0008. */
+        {2, BIT(51), 0xfffffffdf8000000, IOMMU_FAULT_INTERRUPT},
+        {2, BIT(51), 0xfdf8ffffff, IOMMU_FAULT_INTERRUPT},
+        {2, BIT(51), 0xfdf7ffffff, IOMMU_FAULT_READ},
+        {2, BIT(51), 0xfdf9000000, IOMMU_FAULT_READ},
+        {2, 0, 0xfdf8000000, IOMMU_FAULT_READ},
         {3, 0, 0x1000, IOMMU_FAULT_TABLE},
         {4, 0, 0x1000, IOMMU_FAULT_TABLE},
         {5, 0, 0x1000, IOMMU_FAULT_UNIT},
         {6, 0, 0x1000, IOMMU_FAULT_UNIT},
         {7, 0, 0x1000, IOMMU_FAULT_UNIT},
         {8, BIT(51), 0xfee00000, IOMMU_FAULT_INTERRUPT},
+        {8, UINT64_C(5) << 57, 0xfffffffdf8000000, IOMMU_FAULT_INTERRUPT}, /* flags 0x0a00 */
+        {8, UINT64_C(6) << 57, 0xfdf8000000, IOMMU_FAULT_INTERRUPT},
+        {8, UINT64_C(4) << 57, 0xfdf8000000, IOMMU_FAULT_READ},
+        {8, UINT64_C(5) << 57 | BIT(56), 0xfdf8000000, IOMMU_FAULT_READ}, /* reserved */
         {15, 0, 0, IOMMU_FAULT_TABLE},
     };
 

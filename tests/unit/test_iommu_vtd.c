@@ -109,9 +109,9 @@ static void test_irtes(void **state)
     assert_pair(vtd_irte(&irq, 0x0208, 5, true), 0x0000000100000081, 0x80205); /* buses 2 to 5 */
 }
 
-static void test_fault_message(void **state)
+static void test_nmi_message(void **state)
 {
-    struct iommu_message message = vtd_fault_message(0x12345);
+    struct iommu_message message = iommu_nmi_message(0x12345);
 
     (void)state;
     assert_int_equal(message.address, UINT64_C(0x12300) << 32 | 0xfee45000);
@@ -141,6 +141,7 @@ static void test_descriptors(void **state)
     assert_pair(vtd_invalidate_irtes(), 0x4, 0);
     assert_pair(vtd_invalidate_irte(0x1234), 0x0000123400000014, 0);
     assert_pair(vtd_invalidate_wait(hpa(0x2004), 0x89abcdef), 0x89abcdef00000065, 0x2004);
+    assert_pair(vtd_invalidate_event(), 0x15, 0);
 }
 
 static void test_faults(void **state)
@@ -159,6 +160,9 @@ static void test_faults(void **state)
         {0x22, 0, IOMMU_FAULT_INTERRUPT},  {0x23, 0, IOMMU_FAULT_TABLE},
         {0x24, 0, IOMMU_FAULT_TABLE},      {0x25, 0, IOMMU_FAULT_INTERRUPT},
         {0x26, 0, IOMMU_FAULT_INTERRUPT},  {0xff, 0, IOMMU_FAULT_TABLE},
+        {0x0c, read, IOMMU_FAULT_TABLE},   {0x0d, read, IOMMU_FAULT_BLOCKED},
+        {0x0d, 0, IOMMU_FAULT_BLOCKED},    {0x30, read, IOMMU_FAULT_TABLE},
+        {0x31, read, IOMMU_FAULT_BLOCKED}, {0x32, read, IOMMU_FAULT_BLOCKED},
     };
 
     (void)state;
@@ -197,7 +201,7 @@ int main(void)
         cmocka_unit_test(test_dma_entries),
         cmocka_unit_test(test_irtes),
         cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_fault_message),
+        cmocka_unit_test(test_nmi_message),
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_names),

@@ -414,14 +414,64 @@ static void test_silence(void **state)
     fake_put(master, PCI_COMMAND, 2, 7);
     fake_scan();
     assert_int_equal(pci_silence(&fake_access, &inventory), 1);
-    assert_int_equal(fake_get(bridge, PCI_COMMAND, 2), 7);
+    assert_int_equal(fake_get(bridge, PCI_COMMAND, 2), 7 | PCI_COMMAND_NO_INTX);
     assert_int_equal(fake_get(master, PCI_COMMAND, 2), 3 | PCI_COMMAND_NO_INTX);
     assert_int_equal(fake_get(quiet, PCI_COMMAND, 2), 3 | PCI_COMMAND_NO_INTX);
 
     pci_deafen(&fake_access, found(1, 0, 0));
     pci_deafen(&fake_access, found(0, 1, 0));
     assert_int_equal(fake_get(master, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
-    assert_int_equal(fake_get(bridge, PCI_COMMAND, 2), 7);
+    assert_int_equal(fake_get(bridge, PCI_COMMAND, 2), 7 | PCI_COMMAND_NO_INTX);
+}
+
+/* It goes on forwarding, but firmware may have wanted to hear of hot plug, power and errors. */
+static void test_silence_of_bridges(void **state)
+{
+    struct fake *f[2];
+    uint32_t msi[2], msix = 0;
+
+    (void)state;
+    fake_reset();
+    for (uint32_t i = 0; i < ARRAY_COUNT(f); i++) {
+        f[i] = fake_port(0, 1 + i, 1 + i, 1 + i, PCI_PORT_ROOT);
+        fake_put(f[i], PCI_COMMAND, 2, 7);
+        msi[i] = fake_cap(f[i], PCI_CAP_MSI, 16);
+        fake_put(f[i], msi[i] + PCI_MSI_CONTROL, 2, i == 0 ? PCI_MSI_64 | 1 : 0xffff);
+        fake_let_write(f[i], msi[i] + PCI_MSI_CONTROL, 2, 0x71);
+    }
+    fake_msix(f[0], 2, 0, 0x800);
+    msix = f[0]->last_cap;
+    fake_put(f[0], msix + PCI_MSIX_CONTROL, 2, 0x8001);
+    fake_let_write(f[0], msix + PCI_MSIX_CONTROL, 2, 0xc000);
+    fake_scan();
+    assert_int_equal(pci_silence(&fake_access, &inventory), 0);
+    assert_int_equal(fake_get(f[0], PCI_COMMAND, 2), 7 | PCI_COMMAND_NO_INTX);
+    assert_int_equal(fake_get(f[0], msi[0] + PCI_MSI_CONTROL, 2), PCI_MSI_64);
+    assert_int_equal(fake_get(f[0], msix + PCI_MSIX_CONTROL, 2), 1);
+    assert_int_equal(fake_get(f[1], msi[1] + PCI_MSI_CONTROL, 2) & 1, 0);
+}
+
+/* Virtual functions have no such bit of their own: their physical one's is theirs. */
+static void test_no_snoop_of_virtual_functions(void **state)
+{
+    struct fake *f[3];
+    uint32_t at = 0;
+
+    (void)state;
+    fake_reset();
+    for (uint32_t i = 0; i < ARRAY_COUNT(f); i++) {
+        f[i] = fake_endpoint(0, 1 + i, 0);
+        at = f[i]->last_cap + 8u;
+        fake_put(f[i], at, 2, i == 2 ? 0xffff : 0x2810);
+        fake_let_write(f[i], at, 2, 0xffff);
+    }
+    fake_ext(f[1], PCI_EXT_SRIOV, 0x40);
+    fake_ext(f[2], PCI_EXT_SRIOV, 0x40);
+    fake_scan();
+    pci_silence(&fake_access, &inventory);
+    assert_int_equal(fake_get(f[0], at, 2), 0x2810);
+    assert_int_equal(fake_get(f[1], at, 2), 0x2010);
+    assert_int_equal(fake_get(f[2], at, 2), 0xffff); /* it does not answer */
 }
 
 int main(void)
@@ -451,6 +501,8 @@ int main(void)
         cmocka_unit_test(test_ari_not_forwarded),
         cmocka_unit_test(test_ari_nonsense),
         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_silence_of_bridges),
+        cmocka_unit_test(test_no_snoop_of_virtual_functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

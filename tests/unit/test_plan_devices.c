@@ -108,6 +108,22 @@ static void test_no_iommu(void **state)
             "firmware setup, or remove the line");
 }
 
+static void test_chipset_that_cannot_remap(void **state)
+{
+    (void)state;
+    start();
+    card(1);
+    fake_put(fake_add(0, 0, 0, 0x80863405, 0x060000), PCI_REVISION, 1, 0x22);
+    wish(1, "01:00.0");
+    refused(0,
+            "guest rt wants PCI device 01:00.0, but the chipset cannot remap interrupts (00:00.0 "
+            "8086:3405, revision 22: an erratum)",
+            "nothing would keep its interrupts from others' processors: use another machine, or "
+            "remove the line");
+    machine.iommu = HARDWARE_AMDVI;
+    good();
+}
+
 static void test_missing(void **state)
 {
     (void)state;
@@ -538,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_several_guests),
         cmocka_unit_test(test_unknown_sizes),
         cmocka_unit_test(test_no_iommu),
+        cmocka_unit_test(test_chipset_that_cannot_remap),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_below_a_doubtful_bridge),
         cmocka_unit_test(test_more_functions_than_the_table),

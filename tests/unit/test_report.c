@@ -48,6 +48,8 @@ static void fill(struct report *report)
     report->hardware.ioapics[report->hardware.ioapic_count++] = (struct hardware_ioapic){24, 120};
     report->hardware.lines[report->hardware.line_count++] = (struct hardware_line){9, LINE_SCI};
     report->pci = inventory;
+    for (uint32_t i = 0; i < inventory.count; i++)
+        report->pci.functions[i].kept = (struct pci_kept){0}; /* nothing of the plan rests on it */
     report->acpi.dmar = (struct acpi_dmar){.present = machine.iommu == HARDWARE_VTD,
                                            .address_width = 39,
                                            .unit_count = machine.iommu == HARDWARE_VTD,

@@ -119,20 +119,69 @@ static void bars_are_the_plans(void **state)
     assert_int_equal(get(PCI_BAR0, 4), BAR0_GUEST);
 }
 
-/* The guest's address is a note; the lowest bit is the device's. */
-static void rom_is_turned_on(void **state)
+/* Address and lowest bit are the guest's note: the device's is on as long as the guest runs. */
+static void rom_stays_on(void **state)
 {
     (void)state;
+    fake_put(device, PCI_ROM_BAR, 4, ROM_HOST); /* after a reset */
+    vfunction_start(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_ROM_BAR, 4), ROM_HOST | 1);
     assert_int_equal(get(PCI_ROM_BAR, 4), ROM_GUEST);
     put(PCI_ROM_BAR, 4, 0xfffff800);
     assert_int_equal(get(PCI_ROM_BAR, 4), 0xffff0000);
     put(PCI_ROM_BAR, 4, (uint32_t)ROM_GUEST | 1);
     assert_int_equal(get(PCI_ROM_BAR, 4), ROM_GUEST | 1);
-    assert_int_equal(fake_get(device, PCI_ROM_BAR, 4), ROM_HOST | 1);
     put(PCI_ROM_BAR, 2, 0);
-    assert_int_equal(fake_get(device, PCI_ROM_BAR, 4), ROM_HOST);
+    assert_int_equal(get(PCI_ROM_BAR, 4), ROM_GUEST);
+    assert_int_equal(fake_get(device, PCI_ROM_BAR, 4), ROM_HOST | 1);
     vfunction_reset(&v);
     assert_int_equal(get(PCI_ROM_BAR, 4), ROM_GUEST);
+}
+
+/* One without an address is not turned on. */
+static void missing_rom_stays_off(void **state)
+{
+    static const uint64_t bases[PCI_BAR_COUNT] = {[0] = BAR0_GUEST, [2] = BAR2_GUEST};
+    (void)state;
+    vfunction_init(&v, found(0, 3, 0), bases, &fake_access);
+    fake_put(device, PCI_ROM_BAR, 4, 0);
+    vfunction_start(&v, &fake_access);
+    put(PCI_ROM_BAR, 4, (uint32_t)ROM_GUEST | 1);
+    assert_int_equal(fake_get(device, PCI_ROM_BAR, 4), 0);
+    assert_int_equal(get(PCI_ROM_BAR, 4), 0);
+}
+
+/* What is mapped is answered for, whatever the guest writes; it reads what it wrote. Bus mastering
+ * is the device's at once. */
+static void decoding_stays_on(void **state)
+{
+    uint32_t on = (uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+    (void)state;
+    fake_put(device, PCI_COMMAND, 2, PCI_COMMAND_NO_INTX);
+    vfunction_start(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), on | PCI_COMMAND_NO_INTX);
+    assert_int_equal(get(PCI_COMMAND, 2), 0);
+    for (uint32_t command = 0; command < 8; command++) {
+        put(PCI_COMMAND, 2, command);
+        assert_int_equal(fake_get(device, PCI_COMMAND, 2), command | on | PCI_COMMAND_NO_INTX);
+        assert_int_equal(get(PCI_COMMAND, 2), command);
+    }
+    vfunction_remove(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), on | PCI_COMMAND_NO_INTX);
+}
+
+/* Where nothing is mapped, what else the function may answer for is the guest's choice. */
+static void decoding_of_nothing(void **state)
+{
+    static const uint64_t none[PCI_BAR_COUNT];
+    (void)state;
+    struct pci_function function = *found(0, 3, 0);
+    memset(function.bars, 0, sizeof(function.bars));
+    vfunction_init(&v, &function, none, &fake_access);
+    vfunction_start(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+    put(PCI_COMMAND, 2, PCI_COMMAND_IO);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_IO | PCI_COMMAND_NO_INTX);
 }
 
 /* Ports that the guest has not got are not answered at: some may be another's. */
@@ -141,9 +190,19 @@ static void ports_stay_off(void **state)
     static const uint64_t bases[PCI_BAR_COUNT] = {[0] = BAR0_GUEST, [2] = BAR2_GUEST};
     (void)state;
     vfunction_init(&v, found(0, 3, 0), bases, &fake_access);
+    vfunction_start(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX);
     put(PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
     assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX);
     assert_int_equal(get(PCI_COMMAND, 2), PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+
+    /* All of its ports or none. */
+    struct pci_function function = *found(0, 3, 0);
+    uint64_t some[PCI_BAR_COUNT] = {[0] = BAR0_GUEST, [1] = BAR1_GUEST, [2] = BAR2_GUEST};
+    function.bars[5] = (struct pci_bar){.kind = PCI_BAR_IO, .bits = 5};
+    vfunction_init(&v, &function, some, &fake_access);
+    vfunction_start(&v, &fake_access);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX);
 }
 
 static void command_keeps_intx_off(void **state)
@@ -155,7 +214,8 @@ static void command_keeps_intx_off(void **state)
                                                            PCI_COMMAND_NO_INTX);
     assert_int_equal(get(PCI_COMMAND, 2), 0x47);
     put(PCI_COMMAND, 1, 0);
-    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2),
+                     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX);
     put(PCI_COMMAND + 1, 1, 0xff);
     assert_int_equal(get(PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
 }
@@ -196,9 +256,8 @@ static void default_is_read_only(void **state)
         put(reg, 4, 0);
     for (uint32_t reg = 0; reg < PCI_CONFIG_SIZE; reg++) {
         bool command = reg / 4 == PCI_COMMAND / 4, cache = reg == 0x0c;
-        bool rom = reg / 4 == PCI_ROM_BAR / 4;
         bool control = reg / 4 == (at_pcie + 8) / 4;
-        if (!command && !cache && !control && !rom)
+        if (!command && !cache && !control)
             assert_int_equal(device->space[reg], before[reg]);
     }
 }
@@ -214,6 +273,27 @@ static void device_control(void **state)
     memset(device->space + at_pcie + 10, 0, 2);
     put(at_pcie + 10, 2, 5);
     assert_int_equal(fake_get(device, at_pcie + 10, 2), 5);
+}
+
+/* Its reset left the bit on, as the specification has it. */
+static void no_snoop_stays_off(void **state)
+{
+    (void)state;
+    fake_put(device, at_pcie + 8, 4, 0x000f2810);
+    vfunction_coherent(&v, &fake_access);
+    assert_int_equal(fake_get(device, at_pcie + 8, 4), 0x000f2010);
+    assert_int_equal(get(at_pcie + 8, 2), 0x2010);
+    put(at_pcie + 8, 2, 0xffff);
+    assert_int_equal(fake_get(device, at_pcie + 8, 4), 0x000f7110);
+    vfunction_reset(&v);
+    put(at_pcie + 9, 1, 0xff);
+    assert_int_equal(fake_get(device, at_pcie + 8, 4), 0x000f7110);
+
+    fake_put(device, at_pcie + 8, 2, 0xffff); /* it does not answer */
+    vfunction_coherent(&v, &fake_access);
+    assert_int_equal(fake_get(device, at_pcie + 8, 2), 0xffff);
+    v.caps.pcie = 0; /* conventional PCI has no such thing */
+    vfunction_coherent(&v, &fake_access);
 }
 
 static void msi_is_virtual(void **state)
@@ -368,7 +448,7 @@ static void removed_is_not_there(void **state)
     assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x6, 0x6);
     assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 1);
     vfunction_remove(&v, &fake_access);
-    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x7, 0);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x7, 0x3);
     assert_int_equal(fake_get(device, at_msi + PCI_MSI_CONTROL, 2) & 1, 0);
     for (uint32_t reg = 0; reg < PCI_CONFIG_SIZE; reg += 2) {
         assert_int_equal(put(reg, 2, UINT16_MAX), VFUNCTION_NOTHING);
@@ -376,7 +456,7 @@ static void removed_is_not_there(void **state)
     }
     assert_int_equal(get(0, 4), UINT32_MAX);
     assert_int_equal(get(3, 1), UINT8_MAX);
-    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x7, 0);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2) & 0x7, 0x3);
     assert_int_equal(vfunction_msi_vectors(&v), 0);
     vfunction_reset(&v);
     assert_int_equal(get(PCI_VENDOR_ID, 4), 0x10d38086);
@@ -451,7 +531,8 @@ static void intx_is_shown(void **state)
     assert_int_equal(get(0x3c, 2), 0x0205);
     fake_let_write(device, PCI_COMMAND, 2, UINT16_MAX);
     put(PCI_COMMAND, 2, PCI_COMMAND_MASTER);
-    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_MASTER);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2),
+                     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     put(PCI_COMMAND, 2, 0xffff);
     assert_int_equal(fake_get(device, PCI_COMMAND, 2), get(PCI_COMMAND, 2));
     assert_true(get(PCI_COMMAND, 2) & PCI_COMMAND_NO_INTX);
@@ -460,7 +541,10 @@ static void intx_is_shown(void **state)
     vfunction_reset(&v);
     assert_int_equal(get(0x3c, 2), 0x0215);
     vfunction_remove(&v, &fake_access);
-    assert_int_equal(fake_get(device, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+    assert_int_equal(fake_get(device, PCI_COMMAND, 2),
+                     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX);
+    vfunction_start(&v, &fake_access); /* off until the guest says otherwise */
+    assert_true(fake_get(device, PCI_COMMAND, 2) & PCI_COMMAND_NO_INTX);
 }
 
 int main(void)
@@ -469,7 +553,10 @@ int main(void)
         cmocka_unit_test_setup(header_is_shown, setup),
         cmocka_unit_test_setup(virtual_function_has_ids, setup),
         cmocka_unit_test_setup(bars_are_the_plans, setup),
-        cmocka_unit_test_setup(rom_is_turned_on, setup),
+        cmocka_unit_test_setup(rom_stays_on, setup),
+        cmocka_unit_test_setup(missing_rom_stays_off, setup),
+        cmocka_unit_test_setup(decoding_stays_on, setup),
+        cmocka_unit_test_setup(decoding_of_nothing, setup),
         cmocka_unit_test_setup(command_keeps_intx_off, setup),
         cmocka_unit_test_setup(intx_is_shown, setup),
         cmocka_unit_test_setup(ports_stay_off, setup),
@@ -477,6 +564,7 @@ int main(void)
         cmocka_unit_test_setup(looping_list_ends, setup),
         cmocka_unit_test_setup(default_is_read_only, setup),
         cmocka_unit_test_setup(device_control, setup),
+        cmocka_unit_test_setup(no_snoop_stays_off, setup),
         cmocka_unit_test_setup(msi_is_virtual, setup),
         cmocka_unit_test_setup(msi_stays_on, setup),
         cmocka_unit_test_setup(short_msi, setup),

@@ -15,22 +15,24 @@ static struct acpi_host host;
 static uint64_t cap, ecap;
 static struct vtd_roots roots[3]; /* what each was started with */
 static uint32_t told[3];
-static int dead;
+static int dead, absent, senseless; /* units that are so */
+static bool bad_remapping;          /* so is the chipset */
+static uint32_t pending[3], asked[3];
 
 const struct iommu_ops amdvi_ops;
-
-bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct diag *diag)
-{
-    (void)diag;
-    unit->segment = from->segment;
-    unit->cap = cap;
-    unit->ecap = ecap;
-    return true;
-}
 
 static int number_of(const struct vtd_unit *unit)
 {
     return (int)(unit - vtd.units);
+}
+
+bool vtd_unit_map(struct vtd_unit *unit, const struct dmar_unit *from, struct diag *diag)
+{
+    unit->segment = from->segment;
+    unit->cap = absent == number_of(unit) ? UINT64_MAX : cap;
+    unit->ecap = absent == number_of(unit) ? UINT64_MAX : ecap;
+    unit->mapped = senseless != number_of(unit);
+    return unit->mapped || diag_set(diag, "no sense");
 }
 
 bool vtd_unit_start(struct vtd_unit *unit, const struct vtd_roots *from)
@@ -57,9 +59,10 @@ bool vtd_unit_invalidate(struct vtd_unit *unit, const struct vtd_pair *what, uin
 
 bool vtd_unit_poll(struct vtd_unit *unit, struct iommu_fault *fault)
 {
-    (void)unit;
-    (void)fault;
-    return false;
+    int number = number_of(unit);
+    *fault = (struct iommu_fault){.kind = IOMMU_FAULT_BLOCKED};
+    asked[number]++;
+    return pending[number] > 0 && pending[number]-- > 0;
 }
 
 static struct iommu_message alerts[3];
@@ -70,6 +73,18 @@ void vtd_unit_alert(const struct vtd_unit *unit, const struct iommu_message *mes
     alerts[number_of(unit)] = *message;
 }
 
+static int no_nmi; /* the unit that sends none */
+static uint32_t tried;
+
+bool vtd_unit_try(struct vtd_unit *unit, const struct iommu_message *message,
+                  const volatile uint64_t *nmis)
+{
+    assert_non_null(nmis);
+    assert_int_equal(alerts[number_of(unit)].address, message->address);
+    tried++;
+    return no_nmi != number_of(unit);
+}
+
 void vtd_unit_listen(const struct vtd_unit *unit, bool on)
 {
     listening[number_of(unit)] = on;
@@ -77,8 +92,10 @@ void vtd_unit_listen(const struct vtd_unit *unit, bool on)
 
 static enum iommu_result boot(struct diag *diag)
 {
-    struct iommu_machine machine = {
-        .remapping = {.host = &host}, .x2apic = true, .demand = {.clients = 4, .irqs = 256}};
+    struct iommu_machine machine = {.remapping = {.host = &host},
+                                    .x2apic = true,
+                                    .bad_remapping = bad_remapping,
+                                    .demand = {.clients = 4, .irqs = 256}};
 
     ops = NULL;
     clients = NULL;
@@ -96,7 +113,9 @@ static void machine_with_three_units(void)
     host.dmar.units[2].segment = 7;
     cap = CAP;
     ecap = ECAP;
-    dead = -1;
+    dead = absent = senseless = -1;
+    bad_remapping = false;
+    memset(pending, 0, sizeof(pending));
 }
 
 static void fresh(void)
@@ -174,6 +193,23 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
     return true;
 }
 
+/* FPD is heeded whatever P says; root entries have none. */
+static bool silent(struct iommu_source source, const struct iommu_client *client, uint32_t irqs)
+{
+    const struct vtd_pair *root = host_at(roots_of(source.segment)->contexts.raw);
+    const struct vtd_pair *table = host_at(roots_of(source.segment)->irtes.raw);
+    uint64_t entry = root[source.id >> 8].low, all = UINT64_MAX;
+
+    if ((entry & 1) == 0) {
+        return false;
+    }
+    const struct vtd_pair *context = host_at(entry & ~UINT64_C(0xfff));
+    for (uint32_t n = 0; n < irqs; n++) {
+        all &= table[client->first_irq + n].low;
+    }
+    return (context[source.id & 0xff].low & all & 2) != 0;
+}
+
 #include "tests/unit/iommu_owner.h"
 
 static void test_tables_of_units(void **state)
@@ -186,6 +222,26 @@ static void test_tables_of_units(void **state)
     assert_int_not_equal(roots[0].irtes.raw, roots[2].irtes.raw);
     assert_true(roots[0].x2apic);
     assert_string_equal(iommu_name(), "VT-d, 3 units, 48-bit, 1G pages");
+}
+
+/* A bus that nobody has a client on has no context table: all of it falls silent, and blocked. */
+static void test_silence_of_a_bus(void **state)
+{
+    const struct iommu_source stranger = {0, 0x3308};
+
+    (void)state;
+    fresh();
+    prepared(disk, 1);
+    assert_true(iommu_silence(stranger));
+    assert_true(iommu_silence((struct iommu_source){0, 0x3310}));
+    for (uint32_t id = 0x3300; id < 0x3400; id++) {
+        const struct iommu_source one = {0, (uint16_t)id}, far_away = {7, (uint16_t)id};
+        assert_true(silent(one, NULL, 0));
+        assert_int_equal(walk(one, 0), NOWHERE);
+        assert_false(silent(far_away, NULL, 0));
+    }
+    assert_false(silent((struct iommu_source){0, 0x3400}, NULL, 0));
+    assert_false(silent(disk, NULL, 0));
 }
 
 /* One of them below a bridge of its own. A bridge's own messages are none of theirs. */
@@ -256,6 +312,19 @@ static void test_three_levels(void **state)
     assert_non_null(strstr(diag.message, "39 bits"));
 }
 
+static void test_snooping(void **state)
+{
+    struct diag diag;
+
+    (void)state;
+    machine_with_three_units();
+    assert_int_equal(boot(&diag), IOMMU_ON);
+    assert_false(iommu_snoops());
+    ecap |= VTD_ECAP_SC;
+    assert_int_equal(boot(&diag), IOMMU_ON);
+    assert_true(iommu_snoops());
+}
+
 static void test_domains_run_out(void **state)
 {
     struct diag diag = {.message = ""};
@@ -315,6 +384,10 @@ static void test_blocks_at_least(void **state)
     host.dmar.intr_remap = false;
     assert_int_equal(boot(&diag), IOMMU_BLOCKING);
     machine_with_three_units();
+    bad_remapping = true;
+    assert_int_equal(boot(&diag), IOMMU_BLOCKING);
+    assert_non_null(strstr(diag.message, "erratum"));
+    machine_with_three_units();
     host.madt.ioapic_count = 1;
     host.madt.ioapics[0].id = 5;
     assert_int_equal(boot(&diag), IOMMU_BLOCKING);
@@ -327,11 +400,44 @@ static void test_blocks_at_least(void **state)
     assert_non_null(strstr(diag.message, "0xfed91000"));
 }
 
+/* Nor do units that are not there, or make no sense, keep the others from it. */
+static void test_blocks_with_units_missing(void **state)
+{
+    struct diag diag = {.message = ""};
+
+    (void)state;
+    for (int unit = 0; unit < 3; unit++) {
+        machine_with_three_units();
+        memset(empty, 0, sizeof(empty));
+        absent = unit;
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+        assert_non_null(strstr(diag.message, "not there"));
+        senseless = (unit + 1) % 3;
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+        for (int other = 0; other < 3; other++)
+            assert_int_equal(empty[other].raw != 0, other != absent);
+        memset(empty, 0, sizeof(empty));
+        absent = -1;
+        assert_int_equal(boot(&diag), IOMMU_BLOCKING_SOME);
+        assert_non_null(strstr(diag.message, "no sense"));
+        for (int other = 0; other < 3; other++)
+            assert_int_equal(empty[other].raw != 0, other != senseless);
+        assert_false(iommu_on());
+    }
+}
+
 static void test_all_units_alert(void **state)
 {
+    const uint64_t nmis = 0;
+
     (void)state;
     fresh();
-    assert_true(iommu_alert(0x45));
+    no_nmi = 2;
+    assert_false(iommu_alert(0x45, &nmis));
+    no_nmi = -1;
+    tried = 0;
+    assert_true(iommu_alert(0x45, &nmis));
+    assert_int_equal(tried, 3);
     iommu_listen(true);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(alerts[i].address, 0xfee45000);
@@ -364,13 +470,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OWNER_TESTS,
         cmocka_unit_test(test_tables_of_units),
+        cmocka_unit_test(test_silence_of_a_bus),
         cmocka_unit_test(test_interrupts_of_buses),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_entries_run_out),
         cmocka_unit_test(test_three_levels),
+        cmocka_unit_test(test_snooping),
         cmocka_unit_test(test_domains_run_out),
         cmocka_unit_test(test_not_usable),
         cmocka_unit_test(test_blocks_at_least),
+        cmocka_unit_test(test_blocks_with_units_missing),
         cmocka_unit_test(test_all_units_alert),
         cmocka_unit_test(test_source_of_an_hpet),
     };

@@ -12,6 +12,7 @@
 #include "drivers/vtd_unit.c"
 
 #define FIRMWARE_TABLE UINT64_C(0x7000000)
+#define FIRMWARE_QUEUE UINT64_C(0x7100000) /* of nonsense */
 #define FRO            0x220
 #define IOTLB          0x1f8
 #define RECORDS        4
@@ -28,14 +29,18 @@ static struct {
     uint64_t roots_used, irta_used; /* since SRTP and SIRTP */
     uint32_t faults, pmen, fectl;
     uint32_t fedata, feaddr, feuaddr;
+    uint32_t iectl, ics, iedata, ieaddr, ieuaddr;
+    bool fixed_only; /* an NMI is not what it can send */
     struct vtd_pair records[RECORDS];
     bool contexts_stale, tlb_stale, irtes_stale;
-    uint64_t ecap, ccmd, iotlb;
+    uint64_t cap, ecap, ccmd, iotlb;
     bool ccmd_stuck, iotlb_stuck, does_part; /* of what CCMD and IOTLB ask for */
     bool queue_stuck, queue_error;
     bool ever_off; /* translation was off after it was on */
-    uint32_t waits;
+    uint32_t waits, reads;
 } unit;
+
+static uint64_t nmis; /* that arrived */
 
 static const struct vtd_roots roots = {.contexts = {HOST_BASE + 0x8000},
                                        .irtes = {HOST_BASE + 0x9000},
@@ -46,6 +51,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&unit, 0, sizeof(unit));
+    unit.cap = CAP;
     unit.ecap = VTD_ECAP_QI | VTD_ECAP_IR | field_put(VTD_ECAP_IRO, (IOTLB - 8) / 16);
     host_taken = 0;
     host_alloc(sizeof(struct vtd_unit), 16); /* the first: see map() */
@@ -94,6 +100,18 @@ static void global_command(uint64_t value)
     latch(changed, (value & changed) != 0);
 }
 
+/* "Invalidation Completion Status": an event that is still there is no new one. */
+static void completion_event(void)
+{
+    bool sent = (unit.ics & 1) == 0 && unit.iectl == 0;
+
+    unit.ics |= 1;
+    if (sent && unit.iedata == 0x400 && unit.ieaddr == 0xfee45000 && unit.ieuaddr == 0x12300 &&
+        !unit.fixed_only) {
+        nmis++;
+    }
+}
+
 static void descriptor_run(const struct vtd_pair *what)
 {
     switch (what->low & 0xf) {
@@ -108,6 +126,11 @@ static void descriptor_run(const struct vtd_pair *what)
         unit.irtes_stale = false;
         break;
     case 5:
+        if ((what->low & 0x10) != 0) {
+            assert_int_equal(what->low & 0x20, 0);
+            completion_event();
+            break;
+        }
         *(uint32_t *)host_at(what->high) = (uint32_t)(what->low >> 32);
         unit.waits++;
         break;
@@ -118,8 +141,8 @@ static void descriptor_run(const struct vtd_pair *what)
 
 static void queue_run(void)
 {
-    while (unit.iqh != unit.iqt && !unit.queue_stuck) {
-        if (unit.queue_error) {
+    while (unit.iqh != unit.iqt && !unit.queue_stuck && !(unit.faults & VTD_FSTS_IQE)) {
+        if (unit.queue_error || unit.iqa == FIRMWARE_QUEUE) {
             unit.faults |= (uint32_t)VTD_FSTS_IQE;
             return;
         }
@@ -164,6 +187,7 @@ static void iotlb_write(uint64_t value)
 
 static uint64_t unit_read(uint32_t reg, int size)
 {
+    unit.reads++;
     if (reg >= FRO) {
         const struct vtd_pair *record = &unit.records[(reg - FRO) / 16];
         assert_int_equal(size, 8);
@@ -171,7 +195,7 @@ static uint64_t unit_read(uint32_t reg, int size)
     }
     switch (reg) {
     case VTD_CAP_REG:
-        return CAP;
+        return unit.cap;
     case VTD_ECAP_REG:
         return unit.ecap;
     case VTD_GSTS_REG:
@@ -198,8 +222,27 @@ static uint64_t unit_read(uint32_t reg, int size)
     }
 }
 
+/* FECTL and IECTL, and their messages' registers. Nothing goes to a half of an address. */
+static bool event_write(uint32_t reg, uint32_t value)
+{
+    uint32_t *const fault[] = {&unit.fectl, &unit.fedata, &unit.feaddr, &unit.feuaddr};
+    uint32_t *const wait[] = {&unit.iectl, &unit.iedata, &unit.ieaddr, &unit.ieuaddr};
+    uint32_t base = reg < VTD_IECTL_REG ? VTD_FECTL_REG : VTD_IECTL_REG;
+    uint32_t *const *event = base == VTD_FECTL_REG ? fault : wait;
+
+    if (reg < base || reg >= base + 16) {
+        return false;
+    }
+    assert_true(reg == base || *event[0] == VTD_FECTL_IM);
+    *event[(reg - base) / 4] = value;
+    return true;
+}
+
 static void unit_write(uint32_t reg, uint64_t value, int size)
 {
+    if (event_write(reg, (uint32_t)value)) {
+        return;
+    }
     if (reg >= FRO) {
         struct vtd_pair *record = &unit.records[(reg - FRO) / 16];
         assert_int_equal(reg % 16, 12);
@@ -227,21 +270,12 @@ static void unit_write(uint32_t reg, uint64_t value, int size)
         break;
     case VTD_FSTS_REG:
         unit.faults &= ~(uint32_t)value;
+        if ((unit.status & VTD_GCMD_QIE) != 0) { /* it looks at the same descriptor again */
+            queue_run();
+        }
         break;
-    case VTD_FECTL_REG:
-        unit.fectl = (uint32_t)value;
-        break;
-    case VTD_FEDATA_REG:
-        assert_int_equal(unit.fectl, VTD_FECTL_IM); /* nothing goes to a half of an address */
-        unit.fedata = (uint32_t)value;
-        break;
-    case VTD_FEADDR_REG:
-        assert_int_equal(unit.fectl, VTD_FECTL_IM);
-        unit.feaddr = (uint32_t)value;
-        break;
-    case VTD_FEUADDR_REG:
-        assert_int_equal(unit.fectl, VTD_FECTL_IM);
-        unit.feuaddr = (uint32_t)value;
+    case VTD_ICS_REG:
+        unit.ics &= ~(uint32_t)value;
         break;
     case VTD_PMEN_REG:
         assert_int_not_equal(unit.status & VTD_GCMD_TE, 0); /* no gap */
@@ -321,6 +355,30 @@ static void test_takeover_from_scalable_mode(void **state)
     unit.roots = unit.roots_used = FIRMWARE_TABLE | 0x400;
     assert_true(vtd_unit_start(map(), &roots));
     assert_running();
+}
+
+/* Firmware's queue stands at a descriptor that the unit does not know. */
+static void test_takeover_of_a_bad_queue(void **state)
+{
+    for (int block = 0; block < 2; block++) {
+        setup(state);
+        unit.status = VTD_GCMD_TE | VTD_GCMD_SRTP | VTD_GCMD_QIE;
+        unit.roots = unit.roots_used = FIRMWARE_TABLE;
+        unit.iqa = FIRMWARE_QUEUE;
+        unit.iqh = 0x10;
+        unit.iqt = 0x20;
+        unit.faults = (uint32_t)VTD_FSTS_IQE;
+        uint64_t before = now;
+        if (block) {
+            assert_true(vtd_unit_block(map(), roots.contexts));
+        } else {
+            assert_true(vtd_unit_start(map(), &roots));
+            assert_running();
+        }
+        assert_int_equal(fault_status(), 0);
+        assert_false(unit.ever_off);
+        assert_true(now - before < IOMMU_PATIENCE_US);
+    }
 }
 
 static void test_unit_that_does_not_obey(void **state)
@@ -451,14 +509,18 @@ static void test_faults(void **state)
 
     (void)state;
     assert_true(vtd_unit_start(placed, &roots));
+    unit.reads = 0;
     assert_false(vtd_unit_poll(placed, &fault));
+    assert_int_equal(unit.reads, 1);
     for (unsigned round = 0; round < 3; round++) {
         unit.faults = (uint32_t)VTD_FSTS_PFO;
         for (unsigned i = 0; i < RECORDS; i++) {
             unit.records[i] = (struct vtd_pair){0x1000 * i, VTD_FRCD_F | UINT64_C(2) << 32 | i};
         }
         for (unsigned i = 0; i < RECORDS; i++) {
+            unit.reads = 0;
             assert_true(vtd_unit_poll(placed, &fault));
+            assert_int_equal(unit.reads, 3);
             assert_int_equal(fault.kind, IOMMU_FAULT_BLOCKED);
             assert_int_equal(fault.source.id, i);
             assert_int_equal(fault.address, 0x1000 * i);
@@ -471,24 +533,6 @@ static void test_faults(void **state)
     unit.records[3] = (struct vtd_pair){0, VTD_FRCD_F | UINT64_C(2) << 32 | 9};
     assert_true(vtd_unit_poll(placed, &fault)); /* wherever it stands */
     assert_int_equal(fault.source.id, 9);
-}
-
-static void test_fault_events(void **state)
-{
-    const struct iommu_message message = {.address = UINT64_C(0x12300fee45000), .data = 0x400};
-    struct vtd_unit *placed = map();
-
-    (void)state;
-    assert_true(vtd_unit_start(placed, &roots));
-    vtd_unit_alert(placed, &message);
-    assert_int_equal(unit.fectl, VTD_FECTL_IM);
-    assert_int_equal(unit.fedata, 0x400);
-    assert_int_equal(unit.feaddr, 0xfee45000);
-    assert_int_equal(unit.feuaddr, 0x12300);
-    vtd_unit_listen(placed, true);
-    assert_int_equal(unit.fectl, 0);
-    vtd_unit_listen(placed, false);
-    assert_int_equal(unit.fectl, VTD_FECTL_IM);
 }
 
 static void test_registers_beyond_the_end(void **state)
@@ -505,7 +549,12 @@ static void test_registers_beyond_the_end(void **state)
     assert_false(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
     unit.ecap |= VTD_ECAP_QI; /* it needs no others */
     assert_true(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
+
+    unit.cap = unit.ecap = UINT64_MAX; /* not there: it has no registers at all */
+    assert_true(vtd_unit_map((struct vtd_unit *)(void *)host_bytes, &small, &diag));
 }
+
+#include "tests/unit/vtd_events.h"
 
 int main(void)
 {
@@ -513,6 +562,7 @@ int main(void)
         cmocka_unit_test_setup(test_start, setup),
         cmocka_unit_test_setup(test_takeover, setup),
         cmocka_unit_test_setup(test_takeover_from_scalable_mode, setup),
+        cmocka_unit_test_setup(test_takeover_of_a_bad_queue, setup),
         cmocka_unit_test_setup(test_unit_that_does_not_obey, setup),
         cmocka_unit_test_setup(test_block, setup),
         cmocka_unit_test_setup(test_block_takes_over, setup),
@@ -520,7 +570,7 @@ int main(void)
         cmocka_unit_test_setup(test_queue_wraps, setup),
         cmocka_unit_test_setup(test_unit_that_dies, setup),
         cmocka_unit_test_setup(test_faults, setup),
-        cmocka_unit_test_setup(test_fault_events, setup),
+        EVENT_TESTS,
         cmocka_unit_test_setup(test_registers_beyond_the_end, setup),
     };
 

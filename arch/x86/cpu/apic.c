@@ -67,6 +67,11 @@ bool apic_is_x2(void)
     return (cpu_cpuid(CPUID_FEATURES, 0).ecx & CPUID_1_ECX_X2APIC) != 0;
 }
 
+bool apic_was_x2(void)
+{
+    return (cpu_rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_EXTD) != 0;
+}
+
 void apic_map(void)
 {
     if (!apic_is_x2())

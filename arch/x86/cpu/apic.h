@@ -16,6 +16,9 @@
 /* Does the processor offer x2APIC? Then guests may use its registers without an exit. */
 bool apic_is_x2(void);
 
+/* Has firmware left it in x2APIC mode? Before apic_enable(). */
+bool apic_was_x2(void);
+
 /* Before the first of all others, and before memory_seal(). */
 void apic_map(void);
 

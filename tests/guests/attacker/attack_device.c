@@ -19,6 +19,7 @@
 #define NO_DELIVERY_MODE 0x300 /* reserved */
 #define MARK             0xb01dface
 #define COMMAND_MEMORY   0x2
+#define NIC_RX_BYTES     0x2808 /* a register that nic_open() sets */
 #define COMMAND_GAMES    2000
 #define PM_CONTROL       4 /* in the power management capability */
 
@@ -249,6 +250,20 @@ static void copy_unmastered(struct report *report, uint32_t slot, volatile uint8
         expect(report, got[i] == 0, "no bus master, and yet word %u: %x", i, got[i]);
 }
 
+/* Its registers are mapped: it answers whatever the guest says of decoding, which it reads back. */
+static void answers_always(struct report *report, uint32_t slot, const volatile uint8_t *card)
+{
+    uint32_t first = device_read32(card + NIC_RX_BYTES);
+    expect(report, first != 0 && first != UINT32_MAX, "its ring has %u bytes", first);
+    for (uint32_t command = 0; command <= COMMAND_MEMORY; command++) {
+        device_put(slot, DEVICE_COMMAND, 2, command);
+        expect(report, device_get(slot, DEVICE_COMMAND, 2) == command, "Command is not %x",
+               command);
+        uint32_t now = device_read32(card + NIC_RX_BYTES);
+        expect(report, now == first, "Command %x: its ring has %u bytes", command, now);
+    }
+}
+
 /* On and off at any time, in the middle of the device's own resets, too; and what would reset it or
  * switch it off by its capabilities. */
 void attack_device_command(struct report *report)
@@ -260,6 +275,7 @@ void attack_device_command(struct report *report)
     volatile uint8_t *card = nic_open(slot);
     uint32_t pm = device_cap(slot, DEVICE_CAP_PM), pcie = device_cap(slot, DEVICE_CAP_PCIE);
     copy_unmastered(report, slot, card);
+    answers_always(report, slot, card);
     for (uint32_t i = 0; i < COMMAND_GAMES; i++) {
         if (i % 8 == 0)
             nic_reset(card);
