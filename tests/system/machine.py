@@ -26,6 +26,8 @@ STEP = 90 * PATIENCE  # for anything else
 
 CTRL_A = "\x01"
 AFTER_RAW = b"\x1b\\\x0f\x1b[0m"  # the console sends it behind what a guest sent as it was
+BROKEN = b"\x0f"  # we keep that of it where lines of the log come into one of the guest's
+INTERRUPTION = f"{BROKEN.decode()}\n(?:bulkhead\\| .*\n)+"
 
 
 PR_SET_PDEATHSIG = 1
@@ -115,7 +117,8 @@ class Machine:
             time.sleep(0.05)
             return
         seen = max(self.position, len(self.output) - len(AFTER_RAW))
-        self.output[seen:] = (self.output[seen:] + data).replace(AFTER_RAW, b"")
+        text = (self.output[seen:] + data).replace(AFTER_RAW + b"\n", BROKEN + b"\n")
+        self.output[seen:] = re.sub(re.escape(AFTER_RAW) + rb"(?!\Z)", b"", text)
 
     def wait(self, timeout=STEP):
         """Until tools/run ends; returns its exit status."""
@@ -201,9 +204,10 @@ class Machine:
         begin, end = f"begin-{self.markers}", f"end-{self.markers}"
         # The quotes keep the echo of the typed line from looking like the marks.
         self.send(f"echo begin''-{self.markers}; {command}; echo end''-{self.markers} $?\r")
-        first = self.expect(rf"^{begin}\n", timeout).end
-        last = self.expect(rf"^{end} (\d+)\n", timeout)
-        lines = self.output[first : last.start].decode(errors="replace").splitlines()
+        first = self.expect(rf"^{interrupted(begin)}\n", timeout).end
+        last = self.expect(rf"^{interrupted(end + ' ')}(\d+)\n", timeout)
+        said = self.output[first : last.start].decode(errors="replace")
+        lines = re.sub(INTERRUPTION, "", said).splitlines()
         lines = [line for line in lines if not line.startswith("bulkhead| ")]
         assert int(last[1]) == status, f"'{command}' ended with status {last[1]}:\n" + "\n".join(
             lines
@@ -219,6 +223,11 @@ class Machine:
             for _ in range(count)
         ]
         return {fields["guest"]: fields for fields in map(parse_statistics, lines)}
+
+
+def interrupted(text):
+    """A pattern for what a guest prints, into which lines of the log may have come."""
+    return f"(?:{INTERRUPTION})?".join(re.escape(character) for character in text)
 
 
 class Match:

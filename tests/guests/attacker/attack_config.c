@@ -6,7 +6,6 @@
 #include "tests/guests/attacker/device.h"
 
 #define RANDOM_WRITES 4000
-#define MSI_ENABLE    1
 #define MSI_64        0x80
 #define MSI_VECTOR    0x51
 #define MSIX_ENABLE   0x8000
@@ -109,16 +108,17 @@ void attack_device_msi(struct report *report)
     if (!slot)
         return;
     volatile uint8_t *edu = device_open(slot, 0);
-    expect(report, cap != 0 && (device_get(slot, cap + 2, 2) & MSI_64), "no 64-bit MSI at %x", cap);
+    expect(report, cap != 0 && (device_get(slot, cap + DEVICE_MSI_CONTROL, 2) & MSI_64),
+           "no 64-bit MSI at %x", cap);
     struct arrivals before = arrivals_so_far();
     for (uint32_t i = 0; i < ARRAY_COUNT(messages); i++) {
-        device_put(slot, cap + 4, 4, (uint32_t)messages[i].address);
-        device_put(slot, cap + 8, 4, (uint32_t)(messages[i].address >> 32));
-        device_put(slot, cap + 12, 2, data_of(i));
-        device_put(slot, cap + 2, 2, MSI_ENABLE);
+        device_put(slot, cap + DEVICE_MSI_LOW, 4, (uint32_t)messages[i].address);
+        device_put(slot, cap + DEVICE_MSI_HIGH, 4, (uint32_t)(messages[i].address >> 32));
+        device_put(slot, cap + DEVICE_MSI64_DATA, 2, data_of(i));
+        device_put(slot, cap + DEVICE_MSI_CONTROL, 2, DEVICE_MSI_ENABLE);
         edu_interrupt(edu);
         settle_message(i, &before);
-        device_put(slot, cap + 2, 2, 0);
+        device_put(slot, cap + DEVICE_MSI_CONTROL, 2, 0);
     }
     arrivals_check(report, &before);
     say(report, "%u messages", (unsigned)ARRAY_COUNT(messages));
@@ -194,7 +194,7 @@ static void calm(uint32_t slot)
     uint32_t msi = device_cap(slot, DEVICE_CAP_MSI), msix = device_cap(slot, DEVICE_CAP_MSIX);
     device_put(slot, DEVICE_COMMAND, 2, 0);
     if (msi != 0)
-        device_put(slot, msi + 2, 2, 0);
+        device_put(slot, msi + DEVICE_MSI_CONTROL, 2, 0);
     if (msix != 0)
         device_put(slot, msix + 2, 2, 0);
 }
@@ -216,6 +216,23 @@ void attack_device_config(struct report *report)
         calm(slot);
     }
     say(report, "%u devices", found);
+}
+
+void device_turmoil(uint32_t slot)
+{
+    static volatile uint8_t *table; /* as it was before BARs were written to */
+    static uint64_t random = 13;
+    uint32_t reg = (uint32_t)random_next(&random) % DEVICE_BYTES & ~3u;
+    uint32_t pcie = device_cap(slot, DEVICE_CAP_PCIE), msix = device_cap(slot, DEVICE_CAP_MSIX);
+    if (!table)
+        table = device_open(slot, E1000E_TABLE);
+    device_put(slot, reg, 4, (uint32_t)random_next(&random));
+    device_put(slot, DEVICE_COMMAND, 2, DEVICE_COMMAND_ON);
+    if (msix != 0)
+        device_put(slot, msix + 2, 2, MSIX_ENABLE);
+    table_put(table, GUEST_LAPIC_BASE, MSI_VECTOR);
+    if (pcie != 0)
+        device_put(slot, pcie + DEVICE_CONTROL, 2, DEVICE_FLR);
 }
 
 /* A BAR that is moved moves nothing: the device answers where it did. */

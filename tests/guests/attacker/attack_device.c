@@ -22,8 +22,6 @@
 #define NIC_RX_BYTES     0x2808 /* a register that nic_open() sets */
 #define COMMAND_GAMES    2000
 #define PM_CONTROL       4 /* in the power management capability */
-#define DEVICE_CONTROL   8 /* in that of PCI Express */
-#define DEVICE_FLR       0x8000
 
 static volatile uint32_t sent[PACKET_WORDS] __attribute__((aligned(64)));
 static volatile uint32_t got[PACKET_WORDS] __attribute__((aligned(64)));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Not an attack: a PC's old timers and interrupt controllers, used as old kernels use them. */
 #include "arch/x86/regs/apic.h"
+#include "arch/x86/regs/ioapic.h"
 #include "arch/x86/regs/msr.h"
 #include "kernel/acpi/guest.h"
 #include "kernel/lib/bits.h"
@@ -53,15 +54,6 @@ static void pit_rate(uint32_t hz)
     out8(0x43, 0x34);
     out8(0x40, (uint8_t)(PIT_HZ / hz));
     out8(0x40, (uint8_t)(PIT_HZ / hz >> 8));
-}
-
-static void ioapic_pin(uint32_t pin, uint32_t entry)
-{
-    volatile uint32_t *ioapic = window(GUEST_IOAPIC_BASE);
-    ioapic[0] = 0x10 + 2 * pin + 1;
-    ioapic[4] = 0;
-    ioapic[0] = 0x10 + 2 * pin;
-    ioapic[4] = entry;
 }
 
 /* Sleep until the vector came; the time is up when it does not. */
@@ -128,7 +120,7 @@ static void timer(struct report *report)
     ioapic_pin(PIN_PIT, VECTOR_PIN);
     us = ticks_us(report, "8254 by I/O APIC", VECTOR_PIN, -1);
     check_time(report, "8254 by I/O APIC", us, TICKS * 1000000 / TICK_HZ);
-    ioapic_pin(PIN_PIT, 0x10000);
+    ioapic_pin(PIN_PIT, RTE_MASKED);
 }
 
 static uint8_t clock_register(uint8_t index)
@@ -168,7 +160,7 @@ static void event_timer(struct report *report)
     ioapic_pin(PIN_HPET, VECTOR_HPET);
     expect(report, came(VECTOR_HPET, interrupts[VECTOR_HPET]), "the HPET did not come");
     check_time(report, "HPET", (rdtsc() - start) * 1000 / tsc_per_ms(), 20000);
-    ioapic_pin(PIN_HPET, 0x10000);
+    ioapic_pin(PIN_HPET, RTE_MASKED);
     hpet = window(GUEST_HPET_BASE);
     hpet[0x100 / 4] = 0;
     hpet[0x10 / 4] = 0;

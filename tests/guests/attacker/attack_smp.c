@@ -10,6 +10,7 @@
 #include "kernel/lib/mem.h"
 #include "tests/guests/attacker/attacker.h"
 #include "tests/guests/attacker/cpu.h"
+#include "tests/guests/attacker/device.h"
 #include "tests/guests/attacker/second.h"
 
 #define SECOND      UINT64_C(1) /* its APIC id */
@@ -105,6 +106,9 @@ void second_main(void)
             break;
         case SECOND_INIT_ALL:
             ipi(APIC_INIT, field_put(ICR_SHORTHAND, APIC_TO_OTHERS));
+            break;
+        case SECOND_DEVICE:
+            device_turmoil(device_find(DEVICE_E1000E));
             break;
         }
     }

@@ -36,7 +36,7 @@ attack_fn attack_scrub, attack_residue, attack_cpuid, attack_msr_sweep, attack_m
     attack_counters, attack_legacy, attack_smp, attack_device_paced, attack_device_dma,
     attack_device_messages, attack_device_high, attack_device_msi, attack_device_msix,
     attack_device_config, attack_device_late, attack_device_rings, attack_device_bars,
-    attack_device_command;
+    attack_device_command, attack_device_storm;
 
 /* ---- what may fault (traps.c) ---- */
 
@@ -65,6 +65,9 @@ uint32_t interrupts_sum(void);
 
 /* Vector below 32 that is to be taken as an interrupt, 0: none. */
 extern volatile uint8_t low_interrupt;
+
+/* Called behind each EOI, NULL: nothing. */
+extern void (*interrupt_taken)(uint32_t vector);
 
 /* Count #DB instead of ending a probe; the trap's DR6, bits together. */
 extern volatile bool stepping;
@@ -126,6 +129,11 @@ void sleep_until(uint64_t tsc);
 
 /* Let interrupts in until `interrupts[vector]` is `count`, at most `ms` milliseconds. */
 bool wait_interrupts(uint32_t vector, uint32_t count, uint32_t ms);
+
+/* ---- the I/O APIC (ioapic.c) ---- */
+
+uint32_t ioapic_read(uint32_t index);
+void ioapic_pin(uint32_t pin, uint64_t entry); /* RTE_* of arch/x86/regs/ioapic.h */
 
 /* ---- options of the command line (main.c) ---- */
 

@@ -138,6 +138,17 @@ static void both_triple(void)
     }
 }
 
+/* The other one is at its device, and does not stop. */
+static void device_reboot(void)
+{
+    uint64_t end = rdtsc() + LIFE_MS * tsc_per_ms();
+    if (!second_start(SECOND_DEVICE))
+        return;
+    while (rdtsc() < end)
+        pause();
+    reboot();
+}
+
 /* INIT to the bootstrap processor from another. */
 static void init_first(void)
 {
@@ -181,11 +192,12 @@ static const struct ending ends[] = {
 };
 
 static const struct ending crashes[] = {
-    {"triple", triple_fault},    {"badpt", bad_page_tables},   {"entrystate", bad_entry},
-    {"taskswitch", task_switch}, {"holestack", stack_in_hole}, {"fetchhole", fetch_from_hole},
-    {"dbstorm", debug_storm},    {"acstorm", alignment_storm}, {"selfreset", self_reset},
-    {"spinreboot", spin_reboot}, {"spintriple", spin_triple},  {"secondtriple", second_triple},
-    {"bothtriple", both_triple}, {"initfirst", init_first},    {"alternate", alternate},
+    {"triple", triple_fault},        {"badpt", bad_page_tables},   {"entrystate", bad_entry},
+    {"taskswitch", task_switch},     {"holestack", stack_in_hole}, {"fetchhole", fetch_from_hole},
+    {"dbstorm", debug_storm},        {"acstorm", alignment_storm}, {"selfreset", self_reset},
+    {"spinreboot", spin_reboot},     {"spintriple", spin_triple},  {"secondtriple", second_triple},
+    {"bothtriple", both_triple},     {"initfirst", init_first},    {"alternate", alternate},
+    {"devicereboot", device_reboot},
 };
 
 static bool run(const struct ending *table, size_t count, const char *name, size_t length)

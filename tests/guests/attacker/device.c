@@ -11,10 +11,11 @@
 #define STATUS_CAPS    0x10
 #define CAPS           0x34
 #define CAPS_MOST      48
-#define COMMAND_ON     0x6 /* memory, bus master */
 
 /* Intel 82574 data sheet, "Register Summary Table" */
 #define NIC_CTRL   0x00000
+#define NIC_ICS    0x000c8
+#define NIC_IMS    0x000d0
 #define NIC_IMC    0x000d8
 #define NIC_RCTL   0x00100
 #define NIC_TCTL   0x00400
@@ -26,6 +27,7 @@
 #define RING_HEAD  0x10
 #define RING_TAIL  0x18
 
+#define CAUSE_LSC  (1u << 2)
 #define CTRL_RST   (1u << 26)
 #define RCTL_ON    0x0400805au /* EN, UPE, MPE, LBM of the MAC, BAM, SECRC */
 #define TCTL_ON    0x0000000au /* EN, PSP */
@@ -102,7 +104,7 @@ uint32_t device_cap(uint32_t slot, uint8_t id)
 
 volatile uint8_t *device_open(uint32_t slot, uint32_t bar)
 {
-    device_put(slot, DEVICE_COMMAND, 2, COMMAND_ON);
+    device_put(slot, DEVICE_COMMAND, 2, DEVICE_COMMAND_ON);
     return (volatile uint8_t *)(uintptr_t)(device_get(slot, DEVICE_BAR + 4 * bar, 4) & ~0xfu);
 }
 
@@ -164,6 +166,12 @@ void nic_copy(volatile uint8_t *nic, uint64_t from, uint64_t to)
     for (uint32_t i = 0; i < 2; i++)
         rx[i].buffer = to;
     nic_go(nic);
+}
+
+void nic_raise(volatile uint8_t *nic)
+{
+    device_write(nic + NIC_IMS, 4, CAUSE_LSC);
+    device_write(nic + NIC_ICS, 4, CAUSE_LSC);
 }
 
 static void write64(volatile uint8_t *at, uint64_t value)

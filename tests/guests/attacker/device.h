@@ -14,10 +14,25 @@
 #define DEVICE_COMMAND  0x04
 #define DEVICE_BAR      0x10
 #define DEVICE_BARS     6
+#define DEVICE_LINE     0x3c
+#define DEVICE_PIN      0x3d
 #define DEVICE_CAP_PM   0x01
 #define DEVICE_CAP_MSI  0x05
 #define DEVICE_CAP_PCIE 0x10
 #define DEVICE_CAP_MSIX 0x11
+
+#define DEVICE_COMMAND_ON 0x6 /* memory, bus master */
+
+/* In the capability of MSI with 64-bit addresses. */
+#define DEVICE_MSI_CONTROL 2
+#define DEVICE_MSI_LOW     4
+#define DEVICE_MSI_HIGH    8
+#define DEVICE_MSI64_DATA  12
+#define DEVICE_MSI_ENABLE  1
+
+/* In that of PCI Express. */
+#define DEVICE_CONTROL 8
+#define DEVICE_FLR     0x8000
 
 /* Its configuration space, by mechanism #1. `reg`: any; `size` 1, 2 or 4 within a doubleword. */
 uint32_t device_get(uint32_t slot, uint32_t reg, unsigned size);
@@ -31,6 +46,10 @@ uint32_t device_cap(uint32_t slot, uint8_t id);
 
 /* A memory BAR below 4 GiB, decoding and bus mastering on. */
 volatile uint8_t *device_open(uint32_t slot, uint32_t bar);
+
+/* One round of what may be written to an e1000e at any time: configuration space at random,
+ * decoding and bus mastering on, an entry of its MSI-X table, a function level reset. */
+void device_turmoil(uint32_t slot);
 
 void device_write(volatile uint8_t *at, unsigned size, uint32_t value);
 uint32_t device_read32(const volatile uint8_t *at);
@@ -49,6 +68,9 @@ void nic_copy(volatile uint8_t *nic, uint64_t from, uint64_t to);
 /* Its descriptors elsewhere, until the next nic_open(); go and read them. */
 void nic_rings(volatile uint8_t *nic, uint64_t receive, uint64_t send);
 void nic_go(volatile uint8_t *nic);
+
+/* Its interrupt, for a cause that nobody takes back. */
+void nic_raise(volatile uint8_t *nic);
 
 /* ---- QEMU's edu device: DMA with 64-bit addresses, 100 ms each; MSI ---- */
 

@@ -53,6 +53,7 @@ static const struct attack {
     {"device_bars", attack_device_bars, false},
     {"device_command", attack_device_command, false},
     {"device_config", attack_device_config, false},
+    {"device_storm", attack_device_storm, true},
     {"device_late", attack_device_late, false},
     {"spin", attack_spin, false},
 };

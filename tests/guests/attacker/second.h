@@ -12,6 +12,7 @@ enum second_task {
     SECOND_STORM,    /* interrupts at the first, then listen */
     SECOND_TRIPLE,   /* a triple fault */
     SECOND_INIT_ALL, /* INIT to the first, again and again */
+    SECOND_DEVICE,   /* device_turmoil() with an e1000e */
 };
 
 /* How many processors this guest has. */

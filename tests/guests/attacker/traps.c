@@ -33,6 +33,7 @@ void soft_stub(void);
 
 volatile uint32_t interrupts[256];
 volatile uint8_t low_interrupt;
+void (*interrupt_taken)(uint32_t vector);
 volatile bool stepping;
 volatile uint32_t steps;
 volatile uint64_t steps_dr6;
@@ -146,6 +147,8 @@ void trap_handle(struct frame *frame)
         interrupts[frame->vector]++;
         if (frame->vector != EXC_NMI && in_service((uint32_t)frame->vector))
             wrmsr(MSR_X2APIC_EOI, 0);
+        if (interrupt_taken)
+            interrupt_taken((uint32_t)frame->vector);
         return;
     }
     if (stepping && frame->vector == EXC_DB) {

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtual I/O APIC and UART, filled with nonsense. */
 #include "arch/x86/regs/apic.h"
-#include "arch/x86/regs/exception.h"
+#include "arch/x86/regs/ioapic.h"
 #include "kernel/acpi/guest.h"
 #include "tests/guests/attacker/attacker.h"
 #include "tests/guests/attacker/cpu.h"
 
-#define IOREGSEL 0x00
-#define IOWIN    0x10
-#define IOREDTBL 0x10
-
 #define RTE_LOGICAL BIT(11)
-#define RTE_LOW     BIT(13)
-#define RTE_LEVEL   BIT(15)
-#define RTE_MASKED  BIT(16)
 
 #define UART_IER  (GUEST_COM1 + 1)
 #define UART_FCR  (GUEST_COM1 + 2)
@@ -24,30 +17,6 @@
 #define MCR_OUT2  0x08
 #define MCR_LOOP  0x10
 #define VECTOR_IO 0x71
-
-static volatile uint32_t *ioapic(uint32_t offset)
-{
-    return (volatile uint32_t *)window(GUEST_IOAPIC_BASE + offset);
-}
-
-static void ioapic_write(uint32_t index, uint32_t value)
-{
-    *ioapic(IOREGSEL) = index;
-    *ioapic(IOWIN) = value;
-}
-
-static uint32_t ioapic_read(uint32_t index)
-{
-    *ioapic(IOREGSEL) = index;
-    return *ioapic(IOWIN);
-}
-
-static void rte_write(uint32_t pin, uint64_t value)
-{
-    ioapic_write(IOREDTBL + 2 * pin, RTE_MASKED); /* not half of it */
-    ioapic_write(IOREDTBL + 2 * pin + 1, (uint32_t)(value >> 32));
-    ioapic_write(IOREDTBL + 2 * pin, (uint32_t)value);
-}
 
 /* The UART's line falls and rises. */
 static void pulse(void)
@@ -60,11 +29,11 @@ static void pulse(void)
 static uint32_t pulses_seen(uint64_t rte)
 {
     uint32_t before = interrupts_sum();
-    rte_write(GUEST_COM1_GSI, rte);
+    ioapic_pin(GUEST_COM1_GSI, rte);
     pulse();
     for (unsigned i = 0; i < 20; i++)
         interrupts_in();
-    rte_write(GUEST_COM1_GSI, RTE_MASKED);
+    ioapic_pin(GUEST_COM1_GSI, RTE_MASKED);
     for (unsigned i = 0; i < 20; i++)
         interrupts_in();
     return interrupts_sum() - before;
@@ -77,8 +46,9 @@ static void every_rte(struct report *report)
         for (uint64_t mode = 0; mode < 8; mode++)
             for (uint64_t dest = 0; dest < 256; dest += dest < 8 ? 1 : 31) {
                 uint64_t logical = mode & 1 ? RTE_LOGICAL : 0;
-                uint64_t rte = VECTOR_IO | delivery << 8 | logical | (mode & 2 ? RTE_LOW : 0) |
-                               (mode & 4 ? RTE_LEVEL : 0) | dest << 56;
+                uint64_t rte = VECTOR_IO | delivery << 8 | logical |
+                               (mode & 2 ? RTE_ACTIVE_LOW : 0) | (mode & 4 ? RTE_LEVEL : 0) |
+                               dest << 56;
                 bool legal = delivery <= 1 && (logical ? (dest & 1) != 0 : dest == 0);
                 uint32_t seen = pulses_seen(rte);
                 expect(report, legal ? seen > 0 : seen == 0 || (dest == 0xff && delivery <= 1),
@@ -118,20 +88,22 @@ static void ioapic_garbage(struct report *report, uint32_t pins)
         interrupts_in();
     }
     for (uint32_t pin = 0; pin < pins; pin++) {
-        rte_write(pin, UINT64_MAX & ~RTE_MASKED);
+        ioapic_pin(pin, UINT64_MAX & ~RTE_MASKED);
         interrupts_in();
-        rte_write(pin, RTE_MASKED);
-        expect(report, (ioapic_read(IOREDTBL + 2 * pin) & RTE_MASKED) != 0, "pin %u is not masked",
+        ioapic_pin(pin, RTE_MASKED);
+        expect(report, (ioapic_read(IOAPIC_RTE(pin)) & RTE_MASKED) != 0, "pin %u is not masked",
                pin);
     }
 }
 
 void attack_ioapic(struct report *report)
 {
-    uint32_t version = ioapic_read(1), pins = (version >> 16 & 0xff) + 1;
+    uint32_t version = ioapic_read(IOAPIC_VERSION),
+             pins = (uint32_t)field_get(IOAPIC_VERSION_MAX_PIN, version) + 1;
     out8(UART_MCR, MCR_OUT2);
     ioapic_garbage(report, pins);
-    expect(report, ioapic_read(1) == version, "version %x became %x", version, ioapic_read(1));
+    expect(report, ioapic_read(IOAPIC_VERSION) == version, "version %x became %x", version,
+           ioapic_read(IOAPIC_VERSION));
     every_rte(report);
     uint32_t seen = pulses_seen(VECTOR_IO);
     expect(report, seen == 1, "a pulse of the UART gives %u interrupts", seen);
