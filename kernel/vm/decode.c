@@ -17,17 +17,29 @@ static const uint16_t opcodes[EXIT_KINDS] = {
     [EXIT_MSR_WRITE] = 0x300f,
 };
 
+static struct code_page *slot_of(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    return &vcpu->code_pages[exit->at.raw / PAGE_4K % CODE_PAGES];
+}
+
+void decode_forget(struct vcpu *vcpu)
+{
+    for (uint32_t i = 0; i < CODE_PAGES; i++)
+        vcpu->code_pages[i].page = gva(UINT64_MAX);
+}
+
 /*
- * Most exits come from the same page of code as the last one. What lies there tells whether it is
- * the instruction that exited: the page is the guest's own, even if it has moved it since.
+ * Most exits come from few pages of code. What lies there tells whether it is the instruction that
+ * exited: the page is the guest's own, even if it has moved it since.
  */
 static bool decode_known(struct vcpu *vcpu, struct vm_exit *exit)
 {
+    const struct code_page *known = slot_of(vcpu, exit);
     uint64_t offset = exit->at.raw & (PAGE_4K - 1);
     if (opcodes[exit->kind] == 0 || offset > PAGE_4K - OPCODE_BYTES ||
-        vcpu->code_page.raw != exit->at.raw - offset || vcpu->code_cr3 != exit->cr3)
+        known->page.raw != exit->at.raw - offset || known->cr3 != exit->cr3)
         return false;
-    if (gmem_load16(hpa(vcpu->code_at.raw + offset)) != opcodes[exit->kind])
+    if (gmem_load16(hpa(known->at.raw + offset)) != opcodes[exit->kind])
         return false;
     exit->length = OPCODE_BYTES;
     return true;
@@ -37,12 +49,11 @@ static void remember_page(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     struct verdict ignored;
     uint64_t room, offset = exit->at.raw & (PAGE_4K - 1);
+    struct code_page known = {.page = gva(exit->at.raw - offset), .cr3 = exit->cr3};
     gpa_t at;
-    if (!gaccess_translate(vcpu, exit->at, WALK_FETCH, &at, &ignored) ||
-        !gmem_translate(vcpu->guest, gpa(at.raw - offset), &vcpu->code_at, &room))
-        return;
-    vcpu->code_page = gva(exit->at.raw - offset);
-    vcpu->code_cr3 = exit->cr3;
+    if (gaccess_translate(vcpu, exit->at, WALK_FETCH, &at, &ignored) &&
+        gmem_translate(vcpu->guest, gpa(at.raw - offset), &known.at, &room))
+        *slot_of(vcpu, exit) = known;
 }
 
 static bool decode_cr(struct vcpu *vcpu, struct vm_exit *exit, struct verdict *fault)

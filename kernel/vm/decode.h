@@ -11,4 +11,7 @@
 /* Complete `exit`. False: *fault is the verdict in place of the exit's own. */
 bool decode_exit(struct vcpu *vcpu, struct vm_exit *exit, struct verdict *fault);
 
+/* Of a vCPU that begins anew: no page of code is known. */
+void decode_forget(struct vcpu *vcpu);
+
 #endif

@@ -27,6 +27,15 @@
 
 enum vcpu_state { VCPU_PARKED, VCPU_WAITING, VCPU_STARTED }; /* processors.h has the picture */
 
+/* A page of the guest's code, and where it lies. A kernel writes MSRs in few places. */
+#define CODE_PAGES 8
+
+struct code_page {
+    gva_t page; /* UINT64_MAX: none */
+    uint64_t cr3;
+    hpa_t at;
+};
+
 struct vcpu {
     struct virt_vcpu virt;
     struct guest *guest;
@@ -41,9 +50,7 @@ struct vcpu {
     uint64_t mtrr_def_type;
     uint64_t kvm_system_time; /* what the guest wrote to MSR_KVM_SYSTEM_TIME */
     uint64_t kvm_wall_clock;
-    gva_t code_page; /* decode.c: the page of the last instruction that was read ... */
-    uint64_t code_cr3;
-    hpa_t code_at; /* ... and where it lies */
+    struct code_page code_pages[CODE_PAGES]; /* decode.c */
     struct cpuid_table cpuid;
     struct stats stats;
 };

@@ -9,6 +9,7 @@
 #include "arch/x86/regs/cr.h"
 #include "kernel/lib/mem.h"
 #include "kernel/log.h"
+#include "kernel/vm/decode.h"
 #include "kernel/vm/exits.h"
 
 static void control_registers(struct virt_start *start)
@@ -34,7 +35,7 @@ void vcpu_begin(struct vcpu *vcpu, struct virt_start *start)
     vcpu->mtrr_def_type = MSR_MTRR_DEF_TYPE_INITIAL;
     vcpu->kvm_system_time = 0;
     vcpu->kvm_wall_clock = 0;
-    vcpu->code_page = gva(UINT64_MAX); /* none: pages begin at multiples of 4 KiB */
+    decode_forget(vcpu);
     residue_clear();
     if (!apic_reset())
         log_line("guest %s: interrupts for vCPU %u would not go away", vcpu->guest->name, vcpu->id);

@@ -54,6 +54,26 @@ static struct interrupts read_interrupts(void)
     return found;
 }
 
+/* Nanoseconds in which the processors had nothing to do, or nothing until a device was done. */
+static uint64_t read_idle(void)
+{
+    unsigned long long value;
+    uint64_t sum = 0;
+    char line[256];
+    FILE *file = fopen("/proc/timer_list", "r");
+
+    if (!file) {
+        perror("witness: /proc/timer_list");
+        exit(1);
+    }
+    while (fgets(line, sizeof(line), file))
+        if (sscanf(line, " .idle_sleeptime : %llu nsecs", &value) == 1 ||
+            sscanf(line, " .iowait_sleeptime: %llu nsecs", &value) == 1)
+            sum += value;
+    fclose(file);
+    return sum;
+}
+
 static uint64_t now_us(void)
 {
     struct timespec now;
@@ -81,6 +101,7 @@ int witness_run(char **command)
     static struct counts before, after;
     bool counted = counts_are_there();
     struct interrupts early = read_interrupts();
+    uint64_t early_idle = read_idle();
     uint64_t start = now_us();
 
     if (counted)
@@ -89,9 +110,11 @@ int witness_run(char **command)
     if (counted)
         counts_read_after(&after);
     uint64_t end = now_us();
+    uint64_t idle = (read_idle() - early_idle) / 1000;
     struct interrupts late = read_interrupts();
 
-    printf("witness: run us=%llu messages=%llu timer=%llu", (unsigned long long)(end - start),
+    printf("witness: run us=%llu idle=%llu messages=%llu timer=%llu",
+           (unsigned long long)(end - start), (unsigned long long)idle,
            (unsigned long long)(late.messages - early.messages),
            (unsigned long long)(late.timer - early.timer));
     if (counted)

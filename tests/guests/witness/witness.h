@@ -27,10 +27,10 @@ int witness_watch(const char *mib, const char *period_us, const char *tsc_khz);
 int witness_threads(const char *rounds);
 
 /*
- * Run a command, words with NULL behind, and wait for its end. Prints one line: microseconds,
- * messages of PCI functions and timer interrupts on all processors, then, on Bulkhead alone, the
- * exits of this processor as above. They are the command's where the guest has no other. Exit
- * status 1 when the command's was not 0.
+ * Run a command, words with NULL behind, and wait for its end. Prints one line: microseconds, those
+ * in which processors were idle or waited for a disk, messages of PCI functions and timer
+ * interrupts on all processors, then, on Bulkhead alone, the exits of this processor as above. They
+ * are the command's where the guest has no other. Exit status 1 when the command's was not 0.
  */
 int witness_run(char **command);
 
