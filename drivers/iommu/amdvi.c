@@ -57,9 +57,8 @@ bool amdvi_is_there(uint64_t features)
 
 bool amdvi_caps_read(uint64_t features, bool x2apic, struct amdvi_caps *caps, struct diag *diag)
 {
-    if (!amdvi_is_there(features)) {
+    if (!amdvi_is_there(features))
         return diag_set(diag, "an IOMMU of the IVRS table is not there");
-    }
     *caps = (struct amdvi_caps){
         .wide_irtes = (features & AMDVI_FEATURE_GA_SUP) != 0,
         .x2apic = (features & AMDVI_FEATURE_XT_SUP) != 0 && (features & AMDVI_FEATURE_GA_SUP) != 0,
@@ -92,9 +91,8 @@ uint64_t amdvi_control(uint8_t ivhd_flags)
     };
     uint64_t control = AMDVI_CONTROL_COHERENT;
 
-    for (size_t i = 0; i < ARRAY_COUNT(bits); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(bits); i++)
         control |= (ivhd_flags & bits[i].flag) != 0 ? bits[i].control : 0;
-    }
     return control;
 }
 
@@ -212,9 +210,8 @@ static enum iommu_fault_kind kind_of(const struct amdvi_pair *event)
         return IOMMU_FAULT_BLOCKED;
     case AMDVI_EVENT_IO_PAGE_FAULT:
     case AMDVI_EVENT_INVALID_DEVICE_REQUEST:
-        if (is_interrupt(event) || is_aborted_interrupt(event)) {
+        if (is_interrupt(event) || is_aborted_interrupt(event))
             return IOMMU_FAULT_INTERRUPT;
-        }
         return (event->low & AMDVI_EVENT_RW) != 0 ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ;
     case AMDVI_EVENT_ILLEGAL_COMMAND_ERROR:
     case AMDVI_EVENT_COMMAND_HARDWARE_ERROR:

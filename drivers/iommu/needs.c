@@ -18,29 +18,24 @@ uint32_t iommu_vtd_entries(uint32_t irqs)
 {
     uint32_t entries = VTD_ENTRIES_LEAST;
 
-    while (entries < irqs && entries < VTD_ENTRIES_MOST) {
+    while (entries < irqs && entries < VTD_ENTRIES_MOST)
         entries *= 2;
-    }
     return entries;
 }
 
 static bool dmar_first_of_segment(const struct acpi_dmar *dmar, uint32_t unit)
 {
-    for (uint32_t i = 0; i < unit; i++) {
-        if (dmar->units[i].segment == dmar->units[unit].segment) {
+    for (uint32_t i = 0; i < unit; i++)
+        if (dmar->units[i].segment == dmar->units[unit].segment)
             return false;
-        }
-    }
     return true;
 }
 
 static bool ivrs_first_of_segment(const struct acpi_ivrs *ivrs, uint32_t unit)
 {
-    for (uint32_t i = 0; i < unit; i++) {
-        if (ivrs->units[i].segment == ivrs->units[unit].segment) {
+    for (uint32_t i = 0; i < unit; i++)
+        if (ivrs->units[i].segment == ivrs->units[unit].segment)
             return false;
-        }
-    }
     return true;
 }
 
@@ -52,9 +47,8 @@ static uint64_t vtd_bytes(const struct acpi_dmar *dmar, const struct iommu_deman
 
     for (uint32_t i = 0; i < dmar->unit_count; i++) {
         bytes += PAGE_4K + IOMMU_UNIT_BYTES;
-        if (dmar_first_of_segment(dmar, i)) {
+        if (dmar_first_of_segment(dmar, i))
             bytes += PAGE_4K + iommu_vtd_entries(demand->irqs) * VTD_ENTRY_BYTES;
-        }
     }
     return bytes;
 }
@@ -85,9 +79,8 @@ uint64_t iommu_device_table_bytes(const struct acpi_ivrs *ivrs, uint16_t segment
     }
     for (uint32_t i = 0; i < ivrs->special_count; i++) {
         const struct ivrs_special *special = &ivrs->specials[i];
-        if (ivrs->units[special->unit].segment == segment && special->device_id > last) {
+        if (ivrs->units[special->unit].segment == segment && special->device_id > last)
             last = special->device_id;
-        }
     }
     return align_up((last + 1) * AMDVI_DTE_BYTES, PAGE_4K);
 }
@@ -123,11 +116,10 @@ uint64_t iommu_bytes(const struct acpi_host *acpi, const struct iommu_demand *de
 {
     uint64_t units = 0;
 
-    if (acpi->dmar.present) {
+    if (acpi->dmar.present)
         units = vtd_bytes(&acpi->dmar, demand);
-    } else if (acpi->ivrs.present) {
+    else if (acpi->ivrs.present)
         units = amdvi_bytes(&acpi->ivrs, demand);
-    }
     /* What is aligned to pages may leave most of one unused before it. */
     return units == 0 ? 0 : units + demand->clients * IOMMU_CLIENT_BYTES + 2 * PAGE_4K;
 }

@@ -66,9 +66,8 @@ bool vtd_caps_read(uint64_t cap, uint64_t ecap, bool x2apic, struct vtd_caps *ca
 {
     uint64_t widths = field_get(VTD_CAP_SAGAW, cap), pages = field_get(VTD_CAP_SSLPS, cap);
 
-    if (!vtd_is_there(cap, ecap)) {
+    if (!vtd_is_there(cap, ecap))
         return diag_set(diag, "a VT-d unit of the DMAR table is not there");
-    }
     *caps = (struct vtd_caps){
         .domain_bits = 4 + 2 * (uint32_t)field_get(VTD_CAP_ND, cap),
         .address_bits = 1 + (uint32_t)field_get(VTD_CAP_MGAW, cap),
@@ -79,32 +78,25 @@ bool vtd_caps_read(uint64_t cap, uint64_t ecap, bool x2apic, struct vtd_caps *ca
         .x2apic = (ecap & VTD_ECAP_EIM) != 0,
         .write_buffer = (cap & VTD_CAP_RWBF) != 0,
     };
-    if (vtd_levels(caps) == 0) {
+    if (vtd_levels(caps) == 0)
         return refuse(diag, "tables of three or four levels (CAP.SAGAW)");
-    }
-    if ((pages & VTD_SSLPS_2M) == 0) {
+    if ((pages & VTD_SSLPS_2M) == 0)
         return refuse(diag, "2 MiB pages (CAP.SSLPS)");
-    }
-    if ((ecap & VTD_ECAP_QI) == 0) {
+    if ((ecap & VTD_ECAP_QI) == 0)
         return refuse(diag, "queued invalidation (ECAP.QI)");
-    }
-    if ((ecap & VTD_ECAP_IR) == 0) {
+    if ((ecap & VTD_ECAP_IR) == 0)
         return refuse(diag, "interrupt remapping (ECAP.IR)");
-    }
-    if (x2apic && !caps->x2apic) {
+    if (x2apic && !caps->x2apic)
         return refuse(diag, "interrupts for processors in x2APIC mode (ECAP.EIM)");
-    }
     return true;
 }
 
 void vtd_caps_join(struct vtd_caps *all, const struct vtd_caps *caps)
 {
-    if (caps->domain_bits < all->domain_bits) {
+    if (caps->domain_bits < all->domain_bits)
         all->domain_bits = caps->domain_bits;
-    }
-    if (caps->address_bits < all->address_bits) {
+    if (caps->address_bits < all->address_bits)
         all->address_bits = caps->address_bits;
-    }
     all->widths &= caps->widths;
     all->page_1g &= caps->page_1g;
     all->coherent &= caps->coherent;
@@ -115,9 +107,8 @@ void vtd_caps_join(struct vtd_caps *all, const struct vtd_caps *caps)
 
 uint8_t vtd_levels(const struct vtd_caps *caps)
 {
-    if ((caps->widths & VTD_SAGAW_4) != 0) {
+    if ((caps->widths & VTD_SAGAW_4) != 0)
         return 4;
-    }
     return (caps->widths & VTD_SAGAW_3) != 0 ? 3 : 0;
 }
 

@@ -106,10 +106,9 @@ static bool read_scopes(struct dmar_work *work, struct acpi_block *block, uint16
 {
     uint32_t first = work->dmar->scope_count;
 
-    while (cursor_left(&block->data) > 0) {
+    while (cursor_left(&block->data) > 0)
         if (!read_scope(work, block))
             return false;
-    }
     *count = (uint16_t)(work->dmar->scope_count - first);
     return true;
 }
@@ -210,10 +209,9 @@ static bool read_rhsa(struct dmar_work *work, struct acpi_block *block)
 
     cursor_skip(&block->data, 4);
     base = cursor_u64(&block->data);
-    for (uint32_t i = 0; i < dmar->unit_count; i++) {
+    for (uint32_t i = 0; i < dmar->unit_count; i++)
         if (dmar->units[i].base == base)
             dmar->units[i].node = cursor_u32(&block->data);
-    }
     return true;
 }
 
@@ -238,12 +236,11 @@ static bool read_structures(struct dmar_work *work, const struct dmar_kind *kind
     struct acpi_block block;
 
     while (acpi_next_block(work->table, &walk, &block, work->diag)) {
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
             if (kinds[i].type == block.type &&
                 (!acpi_block_fits(work->table, &block, kinds[i].size, work->diag) ||
                  !kinds[i].read(work, &block)))
                 return false;
-        }
     }
     return cursor_ok(&walk);
 }

@@ -49,10 +49,9 @@ void acpi_fill_hardware(const struct acpi_host *host, uint32_t bsp_apic_id,
     const struct acpi_madt *madt = &host->madt;
     uint32_t bsp_node = 0;
 
-    for (uint32_t i = 0; i < madt->cpu_count; i++) {
+    for (uint32_t i = 0; i < madt->cpu_count; i++)
         if (madt->cpus[i].apic_id == bsp_apic_id)
             bsp_node = madt->cpus[i].node;
-    }
     if (host->dmar.present)
         hardware->iommu = HARDWARE_VTD;
     else
@@ -60,8 +59,7 @@ void acpi_fill_hardware(const struct acpi_host *host, uint32_t bsp_apic_id,
     hardware->cpu_count = 0;
     hardware->cpus_ignored = madt->cpus_ignored;
     add_cpu(hardware, bsp_apic_id, bsp_node);
-    for (uint32_t i = 0; i < madt->cpu_count; i++) {
+    for (uint32_t i = 0; i < madt->cpu_count; i++)
         if (madt->cpus[i].apic_id != bsp_apic_id)
             add_cpu(hardware, madt->cpus[i].apic_id, madt->cpus[i].node);
-    }
 }

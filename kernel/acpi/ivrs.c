@@ -179,10 +179,9 @@ static bool read_device(struct ivrs_work *work, struct acpi_block *block)
     cursor_skip(&device.data, 1);
     device.device_id = cursor_u16(&device.data);
     device.dte = cursor_u8(&device.data);
-    for (size_t i = 0; i < ARRAY_COUNT(device_kinds); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(device_kinds); i++)
         if (device_kinds[i].type == device.type)
             return device_kinds[i].read(work, &device);
-    }
     return true; /* padding, or of a type that came later */
 }
 
@@ -252,10 +251,9 @@ static bool check_unit(struct ivrs_work *work, uint32_t offset, uint32_t unit)
         return diag_set(work->diag,
                         "ACPI IVRS at %#llx: the unit at offset %u has its registers at %#llx",
                         acpi_ull(work->table->address), offset, acpi_ull(base));
-    for (uint32_t i = 0; i < unit; i++) {
+    for (uint32_t i = 0; i < unit; i++)
         if (ivrs->units[i].base == base)
             return bad(work, offset, "is a unit that shares registers with an earlier one");
-    }
     return true;
 }
 
@@ -272,10 +270,9 @@ static bool read_ivhd(struct ivrs_work *work, struct acpi_block *block)
         return false;
     ivrs->units[work->unit].first_range = (uint16_t)ivrs->range_count;
     work->open = false;
-    while (cursor_left(&block->data) > 0) {
+    while (cursor_left(&block->data) > 0)
         if (!read_device(work, block))
             return false;
-    }
     return !work->open || bad(work, block->offset, "ends before its last range does");
 }
 

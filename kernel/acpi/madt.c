@@ -56,10 +56,9 @@ static void add_processor(struct madt_work *work, uint32_t apic_id, uint32_t uid
             madt->cpus_offline++;
         return;
     }
-    for (uint32_t i = 0; i < madt->cpu_count; i++) {
+    for (uint32_t i = 0; i < madt->cpu_count; i++)
         if (madt->cpus[i].apic_id == apic_id)
             return;
-    }
     if (madt->cpu_count == HARDWARE_MAX_CPUS)
         madt->cpus_ignored++;
     else
@@ -103,10 +102,9 @@ static void read_io_apic(struct madt_work *work, struct acpi_entry *entry)
         ignore(work, entry, "is an I/O APIC at an impossible address");
         return;
     }
-    for (uint32_t i = 0; i < madt->ioapic_count; i++) {
+    for (uint32_t i = 0; i < madt->ioapic_count; i++)
         if (madt->ioapics[i].address == ioapic.address)
             return;
-    }
     if (madt->ioapic_count == ACPI_MAX_IOAPICS)
         ignore(work, entry, "is one I/O APIC too many");
     else
@@ -153,10 +151,9 @@ static void set_nmi(struct madt_work *work, const struct acpi_entry *entry, uint
         ignore(work, entry, "makes an NMI of an input that local APICs do not have");
         return;
     }
-    for (uint32_t i = 0; i < madt->cpu_count; i++) {
+    for (uint32_t i = 0; i < madt->cpu_count; i++)
         if (uid == ALL_UIDS || madt->cpus[i].uid == uid)
             madt->cpus[i].nmi_lint |= (uint8_t)(1u << lint);
-    }
 }
 
 static void read_local_apic_nmi(struct madt_work *work, struct acpi_entry *entry)
@@ -203,11 +200,10 @@ static void read_entries(struct madt_work *work, const struct madt_kind *kinds, 
 
     /* Only the first pass complains of the walk itself. */
     while (acpi_next_entry(kinds == first_pass ? work->parse : NULL, work->table, &walk, &entry)) {
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
             if (kinds[i].type == entry.type &&
                 acpi_entry_fits(work->parse, work->table, &entry, kinds[i].size))
                 kinds[i].read(work, &entry);
-        }
     }
 }
 

@@ -31,10 +31,9 @@ static const char *wrong(const struct acpi_mcfg *mcfg, const struct acpi_ecam *e
         return "has an impossible address";
     if (ecam->first_bus > ecam->last_bus)
         return "has its last bus before its first";
-    for (uint32_t i = 0; i < mcfg->count; i++) {
+    for (uint32_t i = 0; i < mcfg->count; i++)
         if (overlap(&mcfg->ecams[i], ecam))
             return "shares buses or memory with an earlier one";
-    }
     return mcfg->count == ACPI_MAX_ECAMS ? "is one too many" : NULL;
 }
 

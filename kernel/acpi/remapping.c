@@ -75,10 +75,9 @@ static bool scope_has(const struct remapping_pci *pci, const struct dmar_scope *
 static bool scopes_have(const struct remapping *remapping, uint32_t first, uint32_t count,
                         struct remapping_function function)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         if (scope_has(&remapping->pci, &remapping->host->dmar.scopes[first + i], function))
             return true;
-    }
     return false;
 }
 
@@ -106,10 +105,9 @@ static bool dmar_function(const struct remapping *remapping, struct remapping_fu
 /* The unit that a scope belongs to. False: it is a region's. */
 static bool unit_of(const struct acpi_dmar *dmar, uint32_t scope, uint32_t *unit)
 {
-    for (*unit = 0; *unit < dmar->unit_count; ++*unit) {
+    for (*unit = 0; *unit < dmar->unit_count; ++*unit)
         if (scope - dmar->units[*unit].first_scope < dmar->units[*unit].scope_count)
             return true;
-    }
     return false;
 }
 
@@ -143,10 +141,9 @@ static bool dmar_special(const struct remapping *remapping, enum dmar_scope_type
     const struct dmar_scope *scope;
     uint32_t next = 0;
 
-    while (dmar_next_special(remapping, &next, &scope, &here)) {
+    while (dmar_next_special(remapping, &next, &scope, &here))
         if (scope->type == type && scope->enumeration_id == id)
             claim(&named, &here);
-    }
     return settle(&named, place);
 }
 
@@ -288,10 +285,9 @@ static bool belongs(const struct remapping *remapping, uint32_t index,
 bool remapping_next_region(const struct remapping *remapping, struct remapping_function function,
                            uint32_t *next, struct remapping_region *region)
 {
-    while (next_region(remapping->host, next, region)) {
+    while (next_region(remapping->host, next, region))
         if (belongs(remapping, *next - 1, function))
             return true;
-    }
     return false;
 }
 
@@ -310,9 +306,8 @@ static bool is_free(const struct hardware *hardware, const struct remapping_regi
 bool remapping_next_in_free_memory(const struct acpi_host *host, const struct hardware *hardware,
                                    uint32_t *next, struct remapping_region *region)
 {
-    while (next_region(host, next, region)) {
+    while (next_region(host, next, region))
         if (region->size > 0 && is_free(hardware, region))
             return true;
-    }
     return false;
 }

@@ -7,10 +7,9 @@
 
 static void set_node(struct acpi_madt *madt, uint32_t apic_id, uint32_t node)
 {
-    for (uint32_t i = 0; i < madt->cpu_count; i++) {
+    for (uint32_t i = 0; i < madt->cpu_count; i++)
         if (madt->cpus[i].apic_id == apic_id)
             madt->cpus[i].node = node;
-    }
 }
 
 static void read_local_apic(struct acpi_parse *parse, const struct acpi_table *table,
@@ -93,10 +92,9 @@ void acpi_read_srat(struct acpi_parse *parse)
         return;
     walk = acpi_entries(&table, SRAT_ENTRIES);
     while (acpi_next_entry(parse, &table, &walk, &entry)) {
-        for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
             if (kinds[i].type == entry.type &&
                 acpi_entry_fits(parse, &table, &entry, kinds[i].size))
                 kinds[i].read(parse, &table, &entry);
-        }
     }
 }

@@ -81,10 +81,9 @@ uint64_t acpi_find(const struct acpi_parse *parse, const char *signature)
 {
     const struct acpi_host *host = parse->host;
 
-    for (uint32_t i = 0; i < host->table_count; i++) {
+    for (uint32_t i = 0; i < host->table_count; i++)
         if (memcmp(host->tables[i].signature, signature, 4) == 0)
             return host->tables[i].address;
-    }
     return 0;
 }
 

@@ -116,10 +116,9 @@ static bool next_row(struct lexer *lexer, struct row *row, struct diag *diag)
     lexer->offset += length < left ? length + 1 : length;
     row->length = length > 0 && row->text[length - 1] == '\r' ? length - 1 : length;
 
-    for (at = 0; at < row->length && at < CONFIG_MAX_LINE; at++) {
+    for (at = 0; at < row->length && at < CONFIG_MAX_LINE; at++)
         if (!check_byte(row, at, diag))
             return false;
-    }
     if (row->length > CONFIG_MAX_LINE) {
         diag_set(diag, "the line has %u bytes, more than %u", row->length, CONFIG_MAX_LINE);
         diag_hint(diag, "one key = value a line");

@@ -72,11 +72,10 @@ static const struct config_guest *lister(const struct config_target *target, uin
 {
     const struct config_guest *guest = target->config->guests;
 
-    for (; guest < target->guest; guest++) {
+    for (; guest < target->guest; guest++)
         if (guest->listed && index >= guest->first_listed &&
             index - guest->first_listed < guest->cpus)
             break;
-    }
     return guest;
 }
 
@@ -106,10 +105,9 @@ static bool list_cpu(const struct reading *reading, uint64_t number, const struc
                  slice_shown(where), where->start);
         return config_refuse(where, 0, reading->diag);
     }
-    for (i = 0; i < config->listed_count; i++) {
+    for (i = 0; i < config->listed_count; i++)
         if (config->listed[i] == number)
             return refuse_double(reading, i, where);
-    }
     if (guest->cpus == CONFIG_MAX_VCPUS) {
         diag_set(reading->diag, "cpus lists more than %u processors", CONFIG_MAX_VCPUS);
         return config_refuse(where, 0, reading->diag);
@@ -135,10 +133,9 @@ static bool read_range(struct reading *reading)
                  slice_shown(&where), where.start);
         return config_refuse(&where, 0, reading->diag);
     }
-    for (; first <= last; first++) {
+    for (; first <= last; first++)
         if (!list_cpu(reading, first, &where))
             return false;
-    }
     return true;
 }
 

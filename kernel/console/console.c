@@ -331,7 +331,7 @@ size_t console_pump(struct console *c, char *out, size_t size)
     if (c->open != CONSOLE_NOBODY && c->sources[c->open].raw != is_raw(c, c->open) &&
         size >= CONSOLE_MIN_OUT)
         close_line(c, &sink); /* the view changed */
-    while (sink.left >= CONSOLE_MIN_OUT && taken < CONSOLE_INPUT) {
+    while (sink.left >= CONSOLE_MIN_OUT && taken < CONSOLE_INPUT)
         if (c->notice_first != c->notice_end)
             put_notice(c, &sink);
         else if (!choose_turn(c))
@@ -340,7 +340,6 @@ size_t console_pump(struct console *c, char *out, size_t size)
             taken += move_raw(c, &sink);
         else
             taken += move_byte(c, &sink);
-    }
     return size - sink.left;
 }
 

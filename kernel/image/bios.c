@@ -20,9 +20,8 @@ void bios_fill(const struct image_guest *guest, struct data *data)
     uint64_t above = low < MIB(16) ? 0 : (low - MIB(16)) / KIB(64);
     uint8_t *bytes = data_take(data, sizeof(code));
 
-    if (bytes != NULL) {
+    if (bytes != NULL)
         memcpy(bytes, code, sizeof(code));
-    }
     data_u32(data, (uint32_t)(below / KIB(1) | (above < MOST_64K ? above : MOST_64K) << 16));
     data_u32(data, count);
     for (uint32_t i = 0; i < count; i++) {

@@ -88,9 +88,8 @@ static bool check_kind(struct cursor head, struct bzimage *out, struct diag *dia
                  out->version >> 8, out->version & 0xffu);
         return diag_hint(diag, "take a Linux kernel of version 2.6.22 or newer");
     }
-    if ((field_u8(head, LOADFLAGS) & LOADFLAGS_LOADED_HIGH) == 0) {
+    if ((field_u8(head, LOADFLAGS) & LOADFLAGS_LOADED_HIGH) == 0)
         return diag_set(diag, "the kernel is a zImage, which loads below 1 MiB, not a bzImage");
-    }
     bool long_mode =
         out->version >= VERSION_XLOADFLAGS && (field_u16(head, XLOADFLAGS) & XLF_KERNEL_64) != 0;
     /* Who begins with its real-mode part alone (iPXE) has no address for protected mode. */
@@ -111,9 +110,8 @@ static bool copy_header(struct cursor head, struct bzimage *out, struct diag *di
     struct cursor at = field(head, BZIMAGE_HEADER_START);
     out->header_size = end - BZIMAGE_HEADER_START;
     const uint8_t *bytes = cursor_bytes(&at, out->header_size);
-    if (bytes == NULL) {
+    if (bytes == NULL)
         return diag_set(diag, "the kernel file is cut off in its header");
-    }
     memcpy(out->header, bytes, out->header_size);
     return true;
 }
@@ -135,9 +133,8 @@ static bool read_sizes(struct cursor head, uint64_t file_size, struct bzimage *o
         return diag_hint(diag, "copy the file again");
     }
     out->kernel_size = wanted == 0 || wanted > rest ? rest : wanted;
-    if (out->kernel_size <= BZIMAGE_ENTRY_64) {
+    if (out->kernel_size <= BZIMAGE_ENTRY_64)
         return diag_set(diag, "the kernel has only %lu bytes of code", out->kernel_size);
-    }
     if (out->version >= VERSION_PAYLOAD && payload_end > out->kernel_size) {
         return diag_set(diag, "the kernel's payload ends at %#lx, beyond its code of %#lx bytes",
                         payload_end, out->kernel_size);
@@ -168,9 +165,8 @@ static bool read_placement(struct cursor head, struct bzimage *out, struct diag 
         return diag_set(diag, "the kernel wants the alignment %#lx, which is not a power of two",
                         out->alignment);
     }
-    if (out->alignment < PAGE_4K) {
+    if (out->alignment < PAGE_4K)
         out->alignment = PAGE_4K;
-    }
     if (out->init_size < out->kernel_size) {
         return diag_set(diag, "the kernel says it needs %lu bytes of memory, but has %lu of code",
                         out->init_size, out->kernel_size);
@@ -194,9 +190,8 @@ bool bzimage_parse(const void *head, size_t head_size, uint64_t file_size, struc
         diag_set(diag, "not a Linux kernel (bzImage): its header is missing");
         return diag_hint(diag, "take the file that distributions call vmlinuz or bzImage");
     }
-    if (head_size < HEADER_LEAST_END_OLD) {
+    if (head_size < HEADER_LEAST_END_OLD)
         return diag_set(diag, "the kernel file is cut off in its header");
-    }
     return check_kind(at, out, diag) && copy_header(at, out, diag) &&
            read_sizes(at, file_size, out, diag) && read_placement(at, out, diag);
 }

@@ -28,9 +28,8 @@ void data_align(struct data *data, size_t align)
 
 static void put(uint8_t *bytes, uint64_t value, size_t width)
 {
-    for (size_t i = 0; bytes != NULL && i < width; i++) {
+    for (size_t i = 0; bytes != NULL && i < width; i++)
         bytes[i] = (uint8_t)(value >> (8 * i));
-    }
 }
 
 void data_u32(struct data *data, uint32_t value)
@@ -48,17 +47,15 @@ uint32_t data_text(struct data *data, const struct image_text *text)
     uint32_t at = data_here(data);
     uint8_t *bytes = data_take(data, (size_t)text->length + 1);
 
-    if (bytes != NULL && text->length > 0) {
+    if (bytes != NULL && text->length > 0)
         memcpy(bytes, text->start, text->length);
-    }
     return at;
 }
 
 void data_set_u32(struct data *data, size_t offset, uint32_t value)
 {
-    if (!data->full) {
+    if (!data->full)
         put(data->bytes + offset, value, 4);
-    }
 }
 
 void image_add(struct image *image, uint64_t from, uint64_t size, uint64_t to)

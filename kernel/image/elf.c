@@ -58,9 +58,8 @@ bool elf_is(const void *file, size_t size)
 
 static bool check_ident(struct cursor *at, struct header *header, struct diag *diag)
 {
-    if (cursor_u32(at) != ELFMAG) {
+    if (cursor_u32(at) != ELFMAG)
         return diag_set(diag, "not an ELF file: the first bytes are not 7f 45 4c 46");
-    }
     uint8_t class = cursor_u8(at);
     header->wide = class == ELFCLASS64;
     bool known = header->wide || (header->guest && class == ELFCLASS32);
@@ -86,9 +85,8 @@ static bool check_type(struct cursor *at, const struct header *header, struct di
                         header->wide ? "x86-64 (62)" : "i386 (3)");
     }
     uint32_t e_version = cursor_u32(at);
-    if (e_version != EV_CURRENT) {
+    if (e_version != EV_CURRENT)
         return diag_set(diag, "the ELF file has version %u, but only 1 is known", e_version);
-    }
     return true;
 }
 
@@ -104,9 +102,8 @@ static bool read_header(struct cursor at, struct header *header, struct diag *di
         return diag_set(diag, "the ELF file has %zu bytes, fewer than its header of %d",
                         cursor_left(&at), header->guest ? EHDR_SIZE_32 : EHDR_SIZE);
     }
-    if (!check_ident(&at, header, diag) || !check_type(&at, header, diag)) {
+    if (!check_ident(&at, header, diag) || !check_type(&at, header, diag))
         return false;
-    }
     header->e_entry = word(&at, header);
     header->e_phoff = word(&at, header);
     word(&at, header);       /* e_shoff */
@@ -131,9 +128,8 @@ static bool find_program_headers(const void *file, size_t size, const struct hea
                         header->e_phnum, ELF_MAX_HEADERS);
     }
     size_t bytes = (size_t)header->e_phnum * entry_size;
-    if (header->e_phoff > size || bytes > size - header->e_phoff) {
+    if (header->e_phoff > size || bytes > size - header->e_phoff)
         return diag_set(diag, "the ELF file is cut off: its program headers lie beyond its end");
-    }
     *table = cursor_over((const uint8_t *)file + header->e_phoff, bytes);
     return true;
 }
@@ -150,9 +146,8 @@ static bool check_place(const struct elf_segment *segment, size_t size, uint32_t
                         number);
     }
     if (segment->vaddr + segment->memory_size < segment->vaddr ||
-        segment->paddr + segment->memory_size < segment->paddr) {
+        segment->paddr + segment->memory_size < segment->paddr)
         return diag_set(diag, "segment %u of the ELF file runs beyond the end of memory", number);
-    }
     return true;
 }
 
@@ -196,9 +191,8 @@ static bool check_overlap(const struct elf_image *image, const struct elf_segmen
     for (uint32_t i = 0; i < image->segment_count; i++) {
         const struct elf_segment *other = &image->segments[i];
         if (segment->paddr < other->paddr + other->memory_size &&
-            other->paddr < segment->paddr + segment->memory_size) {
+            other->paddr < segment->paddr + segment->memory_size)
             return diag_set(diag, "segment %u of the ELF file overlaps an earlier one", number);
-        }
     }
     return true;
 }
@@ -221,9 +215,8 @@ static void read_program_header(struct cursor *table, const struct header *heade
 static bool add_note(const struct elf_segment *segment, size_t size, struct elf_image *image,
                      struct diag *diag)
 {
-    if (segment->offset > size || segment->file_size > size - segment->offset) {
+    if (segment->offset > size || segment->file_size > size - segment->offset)
         return diag_set(diag, "the ELF file is cut off: its notes lie beyond its end");
-    }
     if (image->note_count < ELF_MAX_NOTES) {
         image->notes[image->note_count++] =
             (struct elf_note){.offset = segment->offset, .size = segment->file_size};
@@ -244,21 +237,17 @@ static bool add_segment(struct cursor *table, const struct header *header, uint3
         diag_set(diag, "the ELF file wants a dynamic linker");
         return diag_hint(diag, "link it statically at a fixed address (ld -static -no-pie)");
     }
-    if (p_type == PT_NOTE && header->guest) {
+    if (p_type == PT_NOTE && header->guest)
         return add_note(&segment, size, image, diag);
-    }
-    if (p_type != PT_LOAD || segment.memory_size == 0) {
+    if (p_type != PT_LOAD || segment.memory_size == 0)
         return true;
-    }
     if (!check_place(&segment, size, number, diag) ||
         !(header->guest ? check_overlap(image, &segment, number, diag)
                         : check_form(&segment, p_align, number, diag) &&
-                              check_neighbours(image, &segment, number, diag))) {
+                              check_neighbours(image, &segment, number, diag)))
         return false;
-    }
-    if (image->segment_count == ELF_MAX_SEGMENTS) {
+    if (image->segment_count == ELF_MAX_SEGMENTS)
         return diag_set(diag, "the ELF file has more than %d segments to load", ELF_MAX_SEGMENTS);
-    }
     image->segments[image->segment_count++] = segment;
     return true;
 }
@@ -278,9 +267,8 @@ static bool finish(struct elf_image *image, bool guest, struct diag *diag)
         entry_found |= (segment->flags & ELF_EXEC) != 0 && image->entry >= segment->vaddr &&
                        image->entry - segment->vaddr < segment->file_size;
     }
-    if (image->segment_count == 0) {
+    if (image->segment_count == 0)
         return diag_set(diag, "the ELF file has no segment to load");
-    }
     if (!entry_found) {
         return diag_set(diag, "the ELF file's entry point %#lx lies in no executable segment",
                         image->entry);
@@ -295,15 +283,12 @@ static bool parse(const void *file, size_t size, bool guest, struct elf_image *o
     struct cursor table;
 
     if (!read_header(cursor_over(file, size), &header, diag) ||
-        !find_program_headers(file, size, &header, &table, diag)) {
+        !find_program_headers(file, size, &header, &table, diag))
         return false;
-    }
     *out = (struct elf_image){.entry = header.e_entry};
-    for (uint32_t number = 0; number < header.e_phnum; number++) {
-        if (!add_segment(&table, &header, number, size, out, diag)) {
+    for (uint32_t number = 0; number < header.e_phnum; number++)
+        if (!add_segment(&table, &header, number, size, out, diag))
             return false;
-        }
-    }
     return finish(out, guest, diag);
 }
 

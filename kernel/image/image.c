@@ -34,9 +34,8 @@ static bool refuse_all(const struct image_file *kernel, struct diag *diag)
     struct elf_image elf;
 
     if (elf_is(bytes_of(kernel), kernel->size)) {
-        if (!elf_parse_guest(bytes_of(kernel), kernel->size, &elf, diag)) {
+        if (!elf_parse_guest(bytes_of(kernel), kernel->size, &elf, diag))
             return false;
-        }
         return diag_set(diag, "an ELF file with neither a PVH note nor a multiboot header, so that "
                               "nothing says how to start it");
     }
@@ -49,17 +48,16 @@ bool image_recognise(const struct image_file *kernel, enum image_kind *kind, str
 {
     const void *bytes = bytes_of(kernel);
 
-    if (bzimage_is(bytes, kernel->size)) {
+    if (bzimage_is(bytes, kernel->size))
         *kind = IMAGE_LINUX;
-    } else if (pvh_is(bytes, kernel->size)) {
+    else if (pvh_is(bytes, kernel->size))
         *kind = IMAGE_PVH;
-    } else if (multiboot2_is(bytes, kernel->size)) {
+    else if (multiboot2_is(bytes, kernel->size))
         *kind = IMAGE_MULTIBOOT2;
-    } else if (multiboot_is(bytes, kernel->size)) {
+    else if (multiboot_is(bytes, kernel->size))
         *kind = IMAGE_MULTIBOOT;
-    } else {
+    else
         return refuse_all(kernel, diag);
-    }
     return true;
 }
 
@@ -96,9 +94,8 @@ bool image_check(const struct image_guest *guest, enum image_kind kind, uint32_t
 {
     struct parsed parsed;
 
-    if (!parse(guest, kind, &parsed, diag)) {
+    if (!parse(guest, kind, &parsed, diag))
         return false;
-    }
     *cmdline_max = kind == IMAGE_LINUX ? linux_cmdline_max(&parsed.bzimage) : IMAGE_DATA_SIZE / 2;
     return true;
 }
@@ -132,22 +129,18 @@ bool image_make(const struct image_guest *guest, enum image_kind kind, void *dat
     struct parsed parsed;
 
     *image = (struct image){.kind = kind};
-    if (!parse(guest, kind, &parsed, diag)) {
+    if (!parse(guest, kind, &parsed, diag))
         return false;
-    }
     if (kind == IMAGE_LINUX) {
         bool real = parsed.bzimage.entry_bits == 16;
-        if (!(real ? linux_real_make : linux_make)(guest, &parsed.bzimage, image, &made, diag)) {
+        if (!(real ? linux_real_make : linux_make)(guest, &parsed.bzimage, image, &made, diag))
             return false;
-        }
     } else {
-        if (!program_place(guest, &parsed.program, image, &made, diag)) {
+        if (!program_place(guest, &parsed.program, image, &made, diag))
             return false;
-        }
         fill(guest, &parsed.program, image, &made);
-        if (!program_finish(image, &made, diag)) {
+        if (!program_finish(image, &made, diag))
             return false;
-        }
     }
     *used = made.used;
     return true;

@@ -78,12 +78,10 @@ static bool place_initrd(const struct image_guest *guest, const struct bzimage *
     uint64_t top = memory_map_low_end(guest);
 
     layout->initrd = gpa(0);
-    if (initrd_size(guest) == 0) {
+    if (initrd_size(guest) == 0)
         return true;
-    }
-    if (top > image->initrd_max + 1) {
+    if (top > image->initrd_max + 1)
         top = image->initrd_max + 1;
-    }
     uint64_t room = top > bottom ? top - bottom : 0;
     if (initrd_size(guest) > room ||
         align_down(top - initrd_size(guest), LINUX_PAGE_SIZE) < bottom) {
@@ -121,9 +119,8 @@ bool linux_place(const struct image_guest *guest, const struct bzimage *image,
 
 static void put(uint8_t *page, uint32_t offset, uint64_t value, uint32_t size)
 {
-    for (uint32_t i = 0; i < size; i++) {
+    for (uint32_t i = 0; i < size; i++)
         page[offset + i] = (uint8_t)(value >> (8 * i));
-    }
 }
 
 static void fill_memory_map(uint8_t *page, const struct image_guest *guest)
@@ -185,22 +182,19 @@ bool linux_make(const struct image_guest *guest, const struct bzimage *bzimage, 
     struct linux_layout layout;
     uint64_t gdt[GDT_ENTRIES];
 
-    if (!linux_place(guest, bzimage, &layout, diag)) {
+    if (!linux_place(guest, bzimage, &layout, diag))
         return false;
-    }
     data->base = layout.boot_params;
     uint8_t *page = data_take(data, LINUX_PAGE_SIZE);
     linux_fill_boot_params(page, guest, bzimage, &layout);
     gdt_fill(gdt, bzimage->entry_bits);
-    for (uint32_t i = 0; i < GDT_ENTRIES; i++) {
+    for (uint32_t i = 0; i < GDT_ENTRIES; i++)
         data_u64(data, gdt[i]);
-    }
     data_text(data, &guest->cmdline);
     image_add(image, guest->kernel.address + bzimage->setup_size, bzimage->kernel_size,
               layout.kernel.raw);
-    if (guest->module_count > 0) {
+    if (guest->module_count > 0)
         image_add(image, guest->modules[0].file.address, initrd_size(guest), layout.initrd.raw);
-    }
     image_add(image, (uint64_t)(uintptr_t)data->bytes, data->used, data->base.raw);
     set_entry(bzimage, &layout, &image->entry);
     return true;

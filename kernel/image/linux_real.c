@@ -28,9 +28,8 @@ enum {
 
 static void put(uint8_t *header, uint32_t field, uint64_t value, uint32_t size)
 {
-    for (uint32_t i = 0; i < size; i++) {
+    for (uint32_t i = 0; i < size; i++)
         header[field - BZIMAGE_HEADER_START + i] = (uint8_t)(value >> (8 * i));
-    }
 }
 
 /* The part of the setup header that a loader changes; all of it is there since protocol 2.06. */
@@ -63,9 +62,8 @@ static void add_data(const struct image_guest *guest, const struct bzimage *bzim
     size_t from = data->used;
     uint8_t *header = data_take(data, bzimage->header_size);
 
-    if (header != NULL) {
+    if (header != NULL)
         fill_header(header, bzimage, layout->initrd.raw, initrd_size);
-    }
     add_made(image, data, from, SETUP_AT + BZIMAGE_HEADER_START);
     from = data->used;
     data_text(data, &guest->cmdline);
@@ -86,9 +84,8 @@ bool linux_real_make(const struct image_guest *guest, const struct bzimage *bzim
         return diag_set(diag, "the kernel's real-mode part has %u bytes, more than %u",
                         bzimage->setup_size, SETUP_MAX);
     }
-    if (!linux_place(guest, bzimage, &layout, diag)) {
+    if (!linux_place(guest, bzimage, &layout, diag))
         return false;
-    }
     image_add(image, file, BZIMAGE_HEADER_START, SETUP_AT);
     image_add(image, file + header_end, bzimage->setup_size - header_end, SETUP_AT + header_end);
     image_add(image, file + bzimage->setup_size, bzimage->kernel_size, layout.kernel.raw);

@@ -20,10 +20,8 @@ uint32_t memory_map(const struct image_guest *guest, struct map_range ranges[MAP
     };
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < MAP_MAX_RANGES; i++) {
-        if (all[i].size > 0) {
+    for (uint32_t i = 0; i < MAP_MAX_RANGES; i++)
+        if (all[i].size > 0)
             ranges[count++] = all[i];
-        }
-    }
     return count;
 }

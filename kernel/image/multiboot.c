@@ -37,9 +37,8 @@ static struct cursor find_header(const void *file, size_t size, size_t *offset)
         struct cursor header = at;
         uint32_t magic = cursor_u32(&at);
         uint32_t flags = cursor_u32(&at);
-        if (magic == HEADER_MAGIC && magic + flags + cursor_u32(&at) == 0) {
+        if (magic == HEADER_MAGIC && magic + flags + cursor_u32(&at) == 0)
             return header;
-        }
     }
     return cursor_over(NULL, 0);
 }
@@ -76,9 +75,8 @@ static bool parse_addresses(struct cursor *at, size_t offset, size_t size, struc
         .entry_addr = cursor_u32(at),
     };
 
-    if (!cursor_ok(at)) {
+    if (!cursor_ok(at))
         return diag_set(diag, "the file is cut off in its multiboot header");
-    }
     return kludge_parse(&kludge, offset, size, program, diag);
 }
 
@@ -88,24 +86,19 @@ bool multiboot_parse(const void *file, size_t size, struct program *program, str
     struct cursor at = find_header(file, size, &offset);
     struct elf_image elf;
 
-    if (!cursor_ok(&at)) {
+    if (!cursor_ok(&at))
         return diag_set(diag, "there is no multiboot header in the file's first 8 KiB");
-    }
     cursor_u32(&at);
     uint32_t flags = cursor_u32(&at);
     cursor_u32(&at);
-    if (!check_flags(flags, diag)) {
+    if (!check_flags(flags, diag))
         return false;
-    }
-    if ((flags & HAS_ADDRESSES) != 0) {
+    if ((flags & HAS_ADDRESSES) != 0)
         return parse_addresses(&at, offset, size, program, diag);
-    }
-    if (!elf_is(file, size)) {
+    if (!elf_is(file, size))
         return diag_set(diag, "a multiboot header without addresses, and the file is not ELF");
-    }
-    if (!elf_parse_guest(file, size, &elf, diag)) {
+    if (!elf_parse_guest(file, size, &elf, diag))
         return false;
-    }
     *program = (struct program){.entry_bits = 32};
     program_from_elf(&elf, program);
     return elf_entry(&elf, &program->entry, diag);
@@ -132,9 +125,8 @@ static uint32_t add_modules(const struct image_guest *guest, const struct progra
 {
     uint32_t args[IMAGE_MAX_MODULES];
 
-    for (uint32_t i = 0; i < guest->module_count; i++) {
+    for (uint32_t i = 0; i < guest->module_count; i++)
         args[i] = data_text(data, &guest->modules[i].args);
-    }
     data_align(data, 8);
     uint32_t at = data_here(data);
     for (uint32_t i = 0; i < guest->module_count; i++) {

@@ -51,9 +51,8 @@ static struct cursor find_header(const void *file, size_t size, size_t *offset)
         uint32_t magic = cursor_u32(&at);
         uint32_t sum = magic + cursor_u32(&at);
         sum += cursor_u32(&at);
-        if (magic == HEADER_MAGIC && sum + cursor_u32(&at) == 0) {
+        if (magic == HEADER_MAGIC && sum + cursor_u32(&at) == 0)
             return header;
-        }
     }
     return cursor_over(NULL, 0);
 }
@@ -138,13 +137,11 @@ static bool read_tags(struct cursor *tags, struct header *header, struct diag *d
             return diag_set(diag, "the multiboot 2 header's tag of type %u has the size %u", type,
                             size);
         }
-        if (type == TAG_END) {
+        if (type == TAG_END)
             return true;
-        }
         struct cursor tag = cursor_over(cursor_bytes(tags, size - TAG_HEAD), size - TAG_HEAD);
-        if (!read_tag(&tag, type, (flags & TAG_OPTIONAL) != 0, header, diag)) {
+        if (!read_tag(&tag, type, (flags & TAG_OPTIONAL) != 0, header, diag))
             return false;
-        }
         cursor_skip(tags, (size_t)(align_up(size, TAG_ALIGN) - size));
     }
     return diag_set(diag, "the multiboot 2 header has no end tag");
@@ -154,9 +151,8 @@ static bool read_header(const void *file, size_t size, struct header *header, st
 {
     struct cursor at = find_header(file, size, &header->offset);
 
-    if (!cursor_ok(&at)) {
+    if (!cursor_ok(&at))
         return diag_set(diag, "there is no multiboot 2 header in the file's first 32 KiB");
-    }
     cursor_u32(&at);
     uint32_t architecture = cursor_u32(&at);
     uint32_t length = cursor_u32(&at);
@@ -165,9 +161,8 @@ static bool read_header(const void *file, size_t size, struct header *header, st
         return diag_set(diag, "the multiboot 2 header is for architecture %u, not for i386 (0)",
                         architecture);
     }
-    if (length <= HEADER_SIZE || length - HEADER_SIZE > cursor_left(&at)) {
+    if (length <= HEADER_SIZE || length - HEADER_SIZE > cursor_left(&at))
         return diag_set(diag, "the multiboot 2 header has %u bytes, which is not possible", length);
-    }
     struct cursor tags = cursor_sub(&at, length - HEADER_SIZE);
     return read_tags(&tags, header, diag);
 }
@@ -177,25 +172,21 @@ bool multiboot2_parse(const void *file, size_t size, struct program *program, st
     struct header header = {0};
     struct elf_image elf;
 
-    if (!read_header(file, size, &header, diag)) {
+    if (!read_header(file, size, &header, diag))
         return false;
-    }
     if (header.has_addresses) {
         return header.has_entry
                    ? kludge_parse(&header.kludge, header.offset, size, program, diag)
                    : diag_set(diag, "the multiboot 2 header has addresses, but no entry address");
     }
-    if (!elf_is(file, size)) {
+    if (!elf_is(file, size))
         return diag_set(diag, "a multiboot 2 header without addresses, and the file is not ELF");
-    }
-    if (!elf_parse_guest(file, size, &elf, diag)) {
+    if (!elf_parse_guest(file, size, &elf, diag))
         return false;
-    }
     *program = (struct program){.entry = header.kludge.entry_addr, .entry_bits = 32};
     program_from_elf(&elf, program);
-    if (!header.has_entry) {
+    if (!header.has_entry)
         return elf_entry(&elf, &program->entry, diag);
-    }
     return program_holds(program, program->entry) ||
            diag_set(diag, "the multiboot 2 header's entry address %#lx lies in no segment",
                     program->entry);

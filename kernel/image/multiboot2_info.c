@@ -76,9 +76,8 @@ static uint32_t load_base(const struct program *program)
 {
     uint64_t lowest = UINT32_MAX;
 
-    for (uint32_t i = 0; i < program->part_count; i++) {
+    for (uint32_t i = 0; i < program->part_count; i++)
         lowest = program->parts[i].at < lowest ? program->parts[i].at : lowest;
-    }
     return (uint32_t)lowest;
 }
 
@@ -93,9 +92,8 @@ uint32_t multiboot2_fill(const struct image_guest *guest, const struct program *
     data_u64(data, 0); /* total_size comes last */
     add_text(data, INFO_CMDLINE, &guest->cmdline);
     add_text(data, INFO_LOADER_NAME, &name);
-    for (uint32_t i = 0; i < guest->module_count; i++) {
+    for (uint32_t i = 0; i < guest->module_count; i++)
         add_module(data, &guest->modules[i], program->modules[i]);
-    }
     add_memory(data, guest);
     image->rsdp_1 = add_rsdp(data, INFO_RSDP_1, RSDP_1_SIZE);
     image->rsdp_2 = add_rsdp(data, INFO_RSDP_2, RSDP_2_SIZE);

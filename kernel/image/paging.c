@@ -29,10 +29,8 @@ void paging_fill(uint64_t tables[PAGING_ENTRIES], gpa_t base)
 
     memset(tables, 0, PAGING_PAGES * PAGE_4K);
     tables[0] = (base.raw + PAGE_4K) | ENTRY_P | ENTRY_RW;
-    for (uint32_t i = 0; i < PAGING_PAGES - 2; i++) {
+    for (uint32_t i = 0; i < PAGING_PAGES - 2; i++)
         tables[entries + i] = (base.raw + (2 + i) * PAGE_4K) | ENTRY_P | ENTRY_RW;
-    }
-    for (uint64_t i = 0; i < (PAGING_PAGES - 2) * entries; i++) {
+    for (uint64_t i = 0; i < (PAGING_PAGES - 2) * entries; i++)
         directories[i] = i * PAGE_2M | ENTRY_P | ENTRY_RW | ENTRY_PS;
-    }
 }

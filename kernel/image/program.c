@@ -36,13 +36,11 @@ static uint64_t find(const struct room *room, uint64_t from, uint64_t size)
         uint64_t before = at;
         for (uint32_t i = 0; i < room->count; i++) {
             const struct span *span = &room->taken[i];
-            if (at < span->end && span->start < at + size) {
+            if (at < span->end && span->start < at + size)
                 at = align_up(span->end, PAGE_4K);
-            }
         }
-        if (at == before) {
+        if (at == before)
             break;
-        }
     }
     return at < room->end && size <= room->end - at ? at : 0;
 }
@@ -63,11 +61,9 @@ void program_from_elf(const struct elf_image *elf, struct program *program)
 
 bool program_holds(const struct program *program, uint64_t address)
 {
-    for (uint32_t i = 0; i < program->part_count; i++) {
-        if (address - program->parts[i].at < program->parts[i].file_size) {
+    for (uint32_t i = 0; i < program->part_count; i++)
+        if (address - program->parts[i].at < program->parts[i].file_size)
             return true;
-        }
-    }
     return false;
 }
 
@@ -93,9 +89,8 @@ static bool place_modules(const struct image_guest *guest, struct program *progr
 {
     uint64_t start = MAP_BIOS_END, sum = 0;
 
-    for (uint32_t i = 0; i < room->count; i++) {
+    for (uint32_t i = 0; i < room->count; i++)
         start = room->taken[i].end > start ? room->taken[i].end : start;
-    }
     start = align_up(start, PAGE_4K);
     for (uint32_t i = 0; i < guest->module_count; i++) {
         const struct image_file *file = &guest->modules[i].file;
@@ -109,9 +104,8 @@ static bool place_modules(const struct image_guest *guest, struct program *progr
         image_add(image, file->address, file->size, start + sum);
         sum = align_up(sum + file->size, PAGE_4K);
     }
-    if (sum > 0) {
+    if (sum > 0)
         take(room, start, start + sum);
-    }
     return true;
 }
 
@@ -134,9 +128,8 @@ static bool place_data(const struct program *program, const struct room *room, b
     uint64_t size = STACK_SIZE + tables + IMAGE_DATA_SIZE;
     uint64_t start = high ? find(room, align_down(room->end - size, PAGE_4K), size) : 0;
 
-    if (start == 0) {
+    if (start == 0)
         start = find(room, DATA_FROM, size);
-    }
     if (start == 0) {
         diag_set(diag, "the kernel and its modules leave no %lu KiB for what it is told",
                  size / KIB(1));
@@ -157,37 +150,32 @@ bool program_place(const struct image_guest *guest, struct program *program, str
     uint64_t gdt[GDT_ENTRIES];
 
     take(&room, MAP_LOW_END, MAP_BIOS_END);
-    for (uint32_t i = 0; i < program->part_count; i++) {
-        if (!place_part(guest, &program->parts[i], &room, image, diag)) {
+    for (uint32_t i = 0; i < program->part_count; i++)
+        if (!place_part(guest, &program->parts[i], &room, image, diag))
             return false;
-        }
-    }
     *entry = (struct image_entry){.bits = program->entry_bits};
     if (entry->bits == 16) {
         place_real_mode(program, &room, entry);
         return true;
     }
     if (!place_modules(guest, program, &room, image, diag) ||
-        !place_data(program, &room, high, entry, data, diag)) {
+        !place_data(program, &room, high, entry, data, diag))
         return false;
-    }
     entry->ip = program->entry;
     entry->code_selector = GDT_CODE;
     entry->data_selector = GDT_DATA;
     entry->gdt = data->base;
     entry->gdt_limit = GDT_LIMIT;
     gdt_fill(gdt, entry->bits);
-    for (uint32_t i = 0; i < GDT_ENTRIES; i++) {
+    for (uint32_t i = 0; i < GDT_ENTRIES; i++)
         data_u64(data, gdt[i]);
-    }
     return true;
 }
 
 bool program_finish(struct image *image, const struct data *data, struct diag *diag)
 {
-    if (data->full) {
+    if (data->full)
         return diag_set(diag, "command line and modules' arguments have too many bytes");
-    }
     image_add(image, (uint64_t)(uintptr_t)data->bytes, data->used, data->base.raw);
     return true;
 }

@@ -41,14 +41,12 @@ static bool find_entry(const void *file, const struct elf_image *elf, uint64_t *
             cursor_over((const uint8_t *)file + elf->notes[i].offset, elf->notes[i].size);
         while (cursor_left(&notes) > 0) {
             struct cursor description;
-            if (!next_note(&notes, &description)) {
+            if (!next_note(&notes, &description))
                 continue;
-            }
             *found = true;
             size_t size = cursor_left(&description);
-            if (size != 4 && size != 8) {
+            if (size != 4 && size != 8)
                 return diag_set(diag, "the PVH note has %zu bytes instead of 4 or 8", size);
-            }
             *entry = size == 4 ? cursor_u32(&description) : cursor_u64(&description);
             return true;
         }
@@ -63,9 +61,8 @@ bool pvh_is(const void *file, size_t size)
     uint64_t entry;
     bool found;
 
-    if (!elf_is(file, size) || !elf_parse_guest(file, size, &elf, &diag)) {
+    if (!elf_is(file, size) || !elf_parse_guest(file, size, &elf, &diag))
         return false;
-    }
     find_entry(file, &elf, &entry, &found, &diag);
     return found;
 }
@@ -76,12 +73,10 @@ bool pvh_parse(const void *file, size_t size, struct program *program, struct di
     uint64_t entry = 0;
     bool found;
 
-    if (!elf_is(file, size)) {
+    if (!elf_is(file, size))
         return diag_set(diag, "not an ELF file, as kernels with a PVH note are");
-    }
-    if (!elf_parse_guest(file, size, &elf, diag) || !find_entry(file, &elf, &entry, &found, diag)) {
+    if (!elf_parse_guest(file, size, &elf, diag) || !find_entry(file, &elf, &entry, &found, diag))
         return false;
-    }
     if (!found) {
         diag_set(diag, "the ELF file has no PVH note (Xen, type 18)");
         return diag_hint(diag, "for multiboot kernels write kind = multiboot");

@@ -157,10 +157,9 @@ static const char *parse_count(const char *at, struct arguments *args, size_t *c
         *count = given < 0 ? 0 - (unsigned)given : (unsigned)given;
         return at + 1;
     }
-    for (; *at >= '0' && *at <= '9'; at++) {
+    for (; *at >= '0' && *at <= '9'; at++)
         if (*count < 100000)
             *count = *count * 10 + (size_t)(*at - '0');
-    }
     return at;
 }
 

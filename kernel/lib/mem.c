@@ -63,13 +63,11 @@ int memcmp(const void *a, const void *b, size_t size)
     const unsigned char *left = a;
     const unsigned char *right = b;
 
-    for (; size >= WORD; size -= WORD, left += WORD, right += WORD) {
+    for (; size >= WORD; size -= WORD, left += WORD, right += WORD)
         if (*(const word_t *)left != *(const word_t *)right)
             break;
-    }
-    for (; size > 0; size--, left++, right++) {
+    for (; size > 0; size--, left++, right++)
         if (*left != *right)
             return *left < *right ? -1 : 1;
-    }
     return 0;
 }

@@ -14,10 +14,9 @@ bool text_equal(const char *text, size_t length, const char *word)
 {
     size_t at;
 
-    for (at = 0; at < length; at++) {
+    for (at = 0; at < length; at++)
         if (word[at] == '\0' || text[at] != word[at])
             return false;
-    }
     return word[length] == '\0';
 }
 

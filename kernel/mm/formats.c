@@ -48,9 +48,8 @@ static uint64_t host_leaf(uint64_t address, uint32_t flags, int level)
     /* A nested table maps a guest's own RAM, where it may write code as it likes. */
     bool own = (flags & MAP_USER) == 0;
 
-    if (!flags_valid(flags) || (own && (flags & MAP_WRITE) != 0 && (flags & MAP_EXEC) != 0)) {
+    if (!flags_valid(flags) || (own && (flags & MAP_WRITE) != 0 && (flags & MAP_EXEC) != 0))
         return 0;
-    }
     /* Accessed and dirty are set at once, so that no processor ever writes to a table. */
     uint64_t entry = address | page_size_bit(level) | HOST_P | HOST_A | HOST_D;
     entry |= (flags & MAP_WRITE) != 0 ? HOST_RW : 0;
@@ -79,14 +78,12 @@ static uint64_t ept_leaf(uint64_t address, uint32_t flags, int level)
 {
     uint64_t type = TYPE_WB;
 
-    if (!flags_valid(flags)) {
+    if (!flags_valid(flags))
         return 0;
-    }
-    if ((flags & MAP_UNCACHED) != 0) {
+    if ((flags & MAP_UNCACHED) != 0)
         type = TYPE_UC;
-    } else if ((flags & MAP_WRITE_COMBINE) != 0) {
+    else if ((flags & MAP_WRITE_COMBINE) != 0)
         type = TYPE_WC;
-    }
     uint64_t entry = address | page_size_bit(level) | EPT_READ | field_put(EPT_TYPE, type);
     entry |= (flags & MAP_WRITE) != 0 ? EPT_WRITE : 0;
     entry |= (flags & MAP_EXEC) != 0 ? EPT_EXECUTE : 0;

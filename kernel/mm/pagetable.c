@@ -34,26 +34,21 @@ static bool range_valid(const struct pagetable_format *format, uint64_t from, ui
     int bits = PAGE_BITS + LEVEL_BITS * format->levels;
     uint64_t upper_half = ~UINT64_C(0) << (bits - 1);
 
-    if (!is_aligned(from | to | size, PAGE_4K) || last < from) {
+    if (!is_aligned(from | to | size, PAGE_4K) || last < from)
         return false;
-    }
-    if (to >= PHYSICAL_END || size > PHYSICAL_END - to) {
+    if (to >= PHYSICAL_END || size > PHYSICAL_END - to)
         return false;
-    }
-    if (!format->linear) {
+    if (!format->linear)
         return last < BIT(bits);
-    }
     return last < BIT(bits - 1) || from >= upper_half;
 }
 
 /* The level of the largest page that can stand at the beginning of the range. */
 static int best_level(const struct pagetable *table, uint64_t from, uint64_t to, uint64_t size)
 {
-    for (int level = table->page_1g ? 3 : 2; level > 1; level--) {
-        if (is_aligned(from | to, span(level)) && size >= span(level)) {
+    for (int level = table->page_1g ? 3 : 2; level > 1; level--)
+        if (is_aligned(from | to, span(level)) && size >= span(level))
             return level;
-        }
-    }
     return 1;
 }
 
@@ -65,9 +60,8 @@ static bool descend(struct pagetable *table, uint64_t *entry, int level, uint64_
         return !table->format->is_leaf(*entry, level);
     }
     hpa_t page;
-    if (!table->take_page(table->context, &page)) {
+    if (!table->take_page(table->context, &page))
         return false;
-    }
     *entry = table->format->link(page.raw, level);
     *at = page.raw;
     return true;
@@ -78,15 +72,12 @@ static bool map_page(struct pagetable *table, uint64_t from, uint64_t leaf, int 
 {
     uint64_t at = table->root.raw;
 
-    for (int level = table->format->levels; level > leaf_level; level--) {
-        if (!descend(table, entry_of(table, at, level, from), level, &at)) {
+    for (int level = table->format->levels; level > leaf_level; level--)
+        if (!descend(table, entry_of(table, at, level, from), level, &at))
             return false;
-        }
-    }
     uint64_t *entry = entry_of(table, at, leaf_level, from);
-    if (table->format->present(*entry)) {
+    if (table->format->present(*entry))
         return false;
-    }
     *entry = leaf;
     return true;
 }
@@ -94,18 +85,15 @@ static bool map_page(struct pagetable *table, uint64_t from, uint64_t leaf, int 
 bool pagetable_map(struct pagetable *table, uint64_t from, uint64_t to, uint64_t size,
                    uint32_t flags)
 {
-    if (size == 0) {
+    if (size == 0)
         return true;
-    }
-    if (!range_valid(table->format, from, to, size)) {
+    if (!range_valid(table->format, from, to, size))
         return false;
-    }
     while (size > 0) {
         int level = best_level(table, from, to, size);
         uint64_t leaf = table->format->leaf(to, flags, level);
-        if (leaf == 0 || !map_page(table, from, leaf, level)) {
+        if (leaf == 0 || !map_page(table, from, leaf, level))
             return false;
-        }
         from += span(level);
         to += span(level);
         size -= span(level);
@@ -117,17 +105,14 @@ int pagetable_lookup(const struct pagetable *table, uint64_t from, uint64_t *ent
 {
     uint64_t at = table->root.raw;
 
-    if (!range_valid(table->format, align_down(from, PAGE_4K), 0, PAGE_4K)) {
+    if (!range_valid(table->format, align_down(from, PAGE_4K), 0, PAGE_4K))
         return 0;
-    }
     for (int level = table->format->levels; level > 0; level--) {
         *entry = *entry_of(table, at, level, from);
-        if (!table->format->present(*entry)) {
+        if (!table->format->present(*entry))
             return 0;
-        }
-        if (table->format->is_leaf(*entry, level)) {
+        if (table->format->is_leaf(*entry, level))
             return level;
-        }
         at = *entry & ENTRY_ADDRESS;
     }
     return 0;
@@ -153,17 +138,15 @@ uint32_t pagetable_pages_for(uint64_t from, uint64_t to, uint64_t size, bool pag
     uint64_t last = from + size - 1;
     uint64_t pages = 1; /* the root */
 
-    if (size == 0) {
+    if (size == 0)
         return 1;
-    }
     /* A table of level n serves one block of span(n + 1), unless a large page fills the block. */
     for (int level = 1; level < LEVELS; level++) {
         uint64_t block = span(level + 1);
         bool large = level == 1 || (level == 2 && page_1g);
         pages += blocks_touched(from, last, block);
-        if (large && is_aligned(from - to, block)) {
+        if (large && is_aligned(from - to, block))
             pages -= blocks_filled(from, last, block);
-        }
     }
     return (uint32_t)pages;
 }

@@ -18,9 +18,8 @@
 static uint64_t amdvi_leaf(uint64_t address, uint32_t flags, int level)
 {
     (void)level;
-    if ((flags & MAP_READ) == 0 || (flags & ~LEAF_FLAGS) != 0) {
+    if ((flags & MAP_READ) == 0 || (flags & ~LEAF_FLAGS) != 0)
         return 0;
-    }
     return address | PTE_PR | PTE_FC | PTE_IR | ((flags & MAP_WRITE) != 0 ? PTE_IW : 0);
 }
 

@@ -12,9 +12,8 @@
 
 static uint64_t vtd_leaf(uint64_t address, uint32_t flags, int level)
 {
-    if ((flags & MAP_READ) == 0 || (flags & ~LEAF_FLAGS) != 0) {
+    if ((flags & MAP_READ) == 0 || (flags & ~LEAF_FLAGS) != 0)
         return 0;
-    }
     uint64_t entry = address | SS_R | (level > 1 ? SS_PS : 0);
     entry |= (flags & MAP_WRITE) != 0 ? SS_W : 0;
     entry |= (flags & MAP_SNOOP) != 0 ? SS_SNP : 0;

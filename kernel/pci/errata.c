@@ -28,11 +28,10 @@ static const struct erratum {
 
 static const struct erratum *find(const struct pci_function *function)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(errata); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(errata); i++)
         if (function->vendor == INTEL && function->device == errata[i].device &&
             function->revision <= errata[i].last_revision)
             return &errata[i];
-    }
     return NULL;
 }
 
@@ -54,10 +53,9 @@ void pci_find_errata(struct pci_inventory *inventory)
 
 uint16_t pci_bad_remapping(const struct pci_inventory *inventory)
 {
-    for (uint32_t i = 0; i < inventory->count; i++) {
+    for (uint32_t i = 0; i < inventory->count; i++)
         if (has(&inventory->functions[i], PCI_FAULT_REMAPPING))
             return (uint16_t)i;
-    }
     return PCI_NONE;
 }
 

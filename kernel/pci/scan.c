@@ -114,13 +114,12 @@ uint32_t pci_use_windows(struct pci_access *access, const struct pci_segment *wi
     uint32_t left_out = 0;
 
     end = end < access->address_end ? end : access->address_end;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         if (pci_window_fits(windows[i].ecam.raw, windows[i].last_bus, end) &&
             access->segment_count < PCI_MAX_SEGMENTS - 1)
             access->segments[access->segment_count++] = windows[i];
         else
             left_out++;
-    }
     /* The last entry: it counts for the buses that no window has. */
     access->segments[access->segment_count++] =
         (struct pci_segment){.number = 0, .first_bus = 0, .last_bus = PCI_BUSES - 1};

@@ -51,9 +51,8 @@ static bool overlaps_ram(const struct hardware *hardware, struct plan_span span)
     for (uint32_t i = 0; i < hardware->range_count; i++) {
         const struct hardware_range *range = &hardware->ranges[i];
         if (range->kind != MEMORY_RESERVED &&
-            overlap(span, (struct plan_span){range->base.raw, range->size})) {
+            overlap(span, (struct plan_span){range->base.raw, range->size}))
             return true;
-        }
     }
     return false;
 }
@@ -80,9 +79,8 @@ static const struct pci_function *neighbour(const struct bar_place *at)
         for (uint32_t n = 0; i != at->index && n < PCI_BAR_COUNT; n++) {
             const struct pci_bar *other = &pci->functions[i].bars[n];
             if (same_space(other, at->bar) && other->base != 0 &&
-                overlap(places_pages(other), at->span)) {
+                overlap(places_pages(other), at->span))
                 return &pci->functions[i];
-            }
         }
     }
     return NULL;
@@ -101,9 +99,8 @@ static bool check_own(const struct bar_place *at)
     for (uint32_t n = 0; n < at->number; n++) {
         const struct pci_bar *other = &function->bars[n];
         if (other->base != 0 && same_space(other, at->bar) &&
-            overlap(exact, (struct plan_span){other->base, pci_bar_size(other)})) {
+            overlap(exact, (struct plan_span){other->base, pci_bar_size(other)}))
             return faulty(at, firmware_is_wrong, "its BARs %u and %u overlap", n, at->number);
-        }
     }
     if (pci_bar_is_memory(at->bar) && at->number != function->caps.msix_bar &&
         overlap(at->span, table)) {
@@ -118,9 +115,8 @@ static bool check_others(const struct bar_place *at)
     const struct pci_function *other = neighbour(at);
     char name[PCI_TEXT];
 
-    if (!other) {
+    if (!other)
         return true;
-    }
     pci_address_text(other->address, name);
     return faulty(at, page_is_shared, "its BAR %u shares a page with a BAR of %s", at->number,
                   name);
@@ -161,9 +157,8 @@ static bool check_memory(const struct bar_place *at)
         return faulty(at, firmware_is_wrong, "bridge %s above it does not pass its BAR %u on", name,
                       at->number);
     }
-    if (overlaps_ram(at->work->hardware, at->span)) {
+    if (overlaps_ram(at->work->hardware, at->span))
         return faulty(at, firmware_is_wrong, "its BAR %u lies in the machine's memory", at->number);
-    }
     if (is_fixed(at->span)) {
         return faulty(at, firmware_is_wrong,
                       "its BAR %u lies where a PC has its BIOS, APICs and firmware", at->number);
@@ -184,14 +179,11 @@ bool bars_left_out(const struct pci_inventory *pci, uint16_t index, uint32_t num
 {
     const struct pci_function *function = &pci->functions[index];
 
-    if (number == PCI_ROM) {
+    if (number == PCI_ROM)
         return is_out_of_reach(pci, index, number);
-    }
-    for (uint32_t i = 0; i < PCI_BARS && function->bars[number].kind == PCI_BAR_IO; i++) {
-        if (function->bars[i].kind == PCI_BAR_IO && is_out_of_reach(pci, index, i)) {
+    for (uint32_t i = 0; i < PCI_BARS && function->bars[number].kind == PCI_BAR_IO; i++)
+        if (function->bars[i].kind == PCI_BAR_IO && is_out_of_reach(pci, index, i))
             return true;
-        }
-    }
     return false;
 }
 
@@ -207,14 +199,12 @@ bool bars_check(const struct plan_work *work, uint16_t index, struct bar_fault *
     for (at.number = 0; at.number < PCI_BAR_COUNT; at.number++) {
         at.bar = &function->bars[at.number];
         at.span = places_pages(at.bar);
-        if (!check_kind(&at)) {
+        if (!check_kind(&at))
             return false;
-        }
         if (pci_bar_size(at.bar) != 0 && !bars_left_out(work->pci, index, at.number) &&
             ((pci_bar_is_memory(at.bar) && !check_memory(&at)) || !check_own(&at) ||
-             !check_others(&at))) {
+             !check_others(&at)))
             return false;
-        }
     }
     return true;
 }

@@ -35,9 +35,8 @@ static bool comes_before(const struct hardware *hardware, uint32_t a, uint32_t b
     const struct hardware_cpu *left = &hardware->cpus[a];
     const struct hardware_cpu *right = &hardware->cpus[b];
 
-    if (left->node != right->node) {
+    if (left->node != right->node)
         return left->node < right->node;
-    }
     return left->apic_id < right->apic_id;
 }
 
@@ -58,9 +57,8 @@ uint32_t cpus_core_threads(const struct plan_work *work, uint32_t at)
     uint32_t end = at + 1;
 
     while (end < work->hardware->cpu_count &&
-           cpus_same_core(work->hardware, work->sorted[at], work->sorted[end])) {
+           cpus_same_core(work->hardware, work->sorted[at], work->sorted[end]))
         end++;
-    }
     return end - at;
 }
 
@@ -83,9 +81,8 @@ static uint32_t node_end(const struct plan_work *work, uint32_t at)
     uint32_t end = at + 1;
 
     while (end < hardware->cpu_count &&
-           (work->ignore_nodes || hardware->cpus[work->sorted[end]].node == node)) {
+           (work->ignore_nodes || hardware->cpus[work->sorted[end]].node == node))
         end++;
-    }
     return end;
 }
 
@@ -130,15 +127,12 @@ static bool choose_cores(struct core_counts *counts, const struct config_guest *
     uint32_t cpus = guest->cpus;
 
     *chosen = (struct core_counts){0};
-    for (uint32_t size = MAX_THREADS; guest->smt && size > 0; size--) {
+    for (uint32_t size = MAX_THREADS; guest->smt && size > 0; size--)
         cpus -= size * move_cores(counts, size, cpus / size, chosen);
-    }
-    if (guest->smt && cpus > 0) {
+    if (guest->smt && cpus > 0)
         cpus = 1; /* core more */
-    }
-    for (uint32_t size = 1; size <= MAX_THREADS; size++) {
+    for (uint32_t size = 1; size <= MAX_THREADS; size++)
         cpus -= move_cores(counts, size, cpus, chosen);
-    }
     return cpus == 0;
 }
 
@@ -149,9 +143,8 @@ static bool refuse(const struct plan_work *work, const struct config_guest *gues
     uint32_t cpus = work->hardware->cpu_count;
     uint32_t all = 0;
 
-    for (uint32_t i = 0; i < work->config->guest_count; i++) {
+    for (uint32_t i = 0; i < work->config->guest_count; i++)
         all += work->config->guests[i].cpus;
-    }
     diag_set(work->diag,
              "guest %.*s wants %u processor%s, but only %u of the machine's %u%s %s left for it "
              "(all guests together want %u)",
@@ -176,9 +169,8 @@ static uint32_t count_all(const struct core_counts *counts, bool threads)
 {
     uint32_t sum = 0;
 
-    for (uint32_t size = 1; size <= MAX_THREADS; size++) {
+    for (uint32_t size = 1; size <= MAX_THREADS; size++)
         sum += counts->of[size] * (threads ? size : 1);
-    }
     return sum;
 }
 
@@ -188,16 +180,14 @@ bool cpus_check(struct plan_work *work)
     uint32_t cores = 0;
     struct core_counts counts, chosen;
 
-    for (uint32_t at = 0; at < work->hardware->cpu_count; at += cpus_core_threads(work, at)) {
+    for (uint32_t at = 0; at < work->hardware->cpu_count; at += cpus_core_threads(work, at))
         cores++;
-    }
     count_cores(work, 0, work->hardware->cpu_count, &counts);
     for (uint32_t i = 0; i < config->guest_count; i++) {
         const struct config_guest *guest = &config->guests[i];
         uint32_t left = count_all(&counts, guest->smt);
-        if (!guest->listed && !choose_cores(&counts, guest, &chosen)) {
+        if (!guest->listed && !choose_cores(&counts, guest, &chosen))
             return refuse(work, guest, left, cores);
-        }
     }
     return true;
 }
@@ -206,11 +196,10 @@ void cpus_note_core(struct plan_guest *place, uint32_t given, uint32_t threads)
 {
     uint32_t uniform = given == threads ? threads : 1;
 
-    if (place->threads_per_core == 0) {
+    if (place->threads_per_core == 0)
         place->threads_per_core = uniform;
-    } else if (place->threads_per_core != uniform) {
+    else if (place->threads_per_core != uniform)
         place->threads_per_core = 1;
-    }
 }
 
 /* Where to look for a guest's cores: sorted[start .. end), or all from start on and around. */
@@ -237,11 +226,10 @@ static struct search choose_node(const struct plan_work *work, const struct conf
             memory_free_on(work->plan, hardware->cpus[work->sorted[start]].node) >= guest->memory;
         bool better;
 
-        if (whole != best.whole || memory != best_memory) {
+        if (whole != best.whole || memory != best_memory)
             better = whole && (!best.whole || memory);
-        } else {
+        else
             better = whole ? left < best_left : left > best_left;
-        }
         if (start == 0 || better) {
             best = (struct search){.start = start, .whole = whole};
             best_memory = memory;
@@ -262,9 +250,8 @@ static uint32_t take_core(struct plan_work *work, uint32_t at, uint32_t guest, u
 
     for (uint32_t i = 0; i < threads; i++) {
         work->owner[work->sorted[at + i]] = (uint16_t)(guest + 1);
-        if (i < given) {
+        if (i < given)
             plan->cpus[plan->cpus_used++] = work->sorted[at + i];
-        }
     }
     cpus_note_core(&plan->guests[guest], given, threads);
     return given;
@@ -298,14 +285,12 @@ bool cpus_take(struct plan_work *work, uint32_t guest, uint32_t *node)
     if (!wish->listed) {
         struct search search = choose_node(work, wish);
         struct core_counts counts, chosen;
-        if (search.whole) {
+        if (search.whole)
             count_cores(work, search.start, node_end(work, search.start), &counts);
-        } else {
+        else
             count_cores(work, 0, hardware->cpu_count, &counts);
-        }
-        if (!choose_cores(&counts, wish, &chosen)) {
+        if (!choose_cores(&counts, wish, &chosen))
             return false;
-        }
         place->first_cpu = plan->cpus_used;
         take_cores(work, guest, &search, &chosen);
     }
@@ -319,11 +304,9 @@ static bool is_in_order(const struct plan_work *work, const struct plan_guest *g
     const uint16_t *cpus = &work->plan->cpus[guest->first_cpu];
     uint32_t threads = guest->threads_per_core;
 
-    for (uint32_t i = 0; i < guest->cpu_count; i++) {
-        if (!cpus_same_core(work->hardware, cpus[i], cpus[i - i % threads])) {
+    for (uint32_t i = 0; i < guest->cpu_count; i++)
+        if (!cpus_same_core(work->hardware, cpus[i], cpus[i - i % threads]))
             return false;
-        }
-    }
     return (threads & (threads - 1)) == 0;
 }
 
@@ -332,18 +315,13 @@ void cpus_finish(struct plan_work *work)
     struct plan *plan = work->plan;
     uint32_t end = plan->cpus_used;
 
-    for (uint32_t i = 0; i < plan->guest_count; i++) {
-        if (!is_in_order(work, &plan->guests[i])) {
+    for (uint32_t i = 0; i < plan->guest_count; i++)
+        if (!is_in_order(work, &plan->guests[i]))
             plan->guests[i].threads_per_core = 1;
-        }
-    }
     memset(work->owner, 0, sizeof(work->owner)); /* from here on idle siblings count as free */
-    for (uint32_t i = 0; i < plan->cpus_used; i++) {
+    for (uint32_t i = 0; i < plan->cpus_used; i++)
         work->owner[plan->cpus[i]] = 1;
-    }
-    for (uint32_t i = 0; i < plan->cpu_count; i++) {
-        if (work->owner[i] == 0) {
+    for (uint32_t i = 0; i < plan->cpu_count; i++)
+        if (work->owner[i] == 0)
             plan->cpus[end++] = (uint16_t)i;
-        }
-    }
 }

@@ -47,9 +47,8 @@ static bool refuse(const struct candidate *at, const char *why, const char *reme
 
 static bool check_kind(const struct candidate *at)
 {
-    if (at->function->header > PCI_HEADER_CARDBUS) {
+    if (at->function->header > PCI_HEADER_CARDBUS)
         return refuse(at, "its header is of an unknown type", "remove the line");
-    }
     if (pci_is_any_bridge(at->function)) {
         return refuse(at, "it is a bridge",
                       "name the devices behind it; bridges stay with the "
@@ -65,12 +64,10 @@ static bool check_interrupts(const struct candidate *at)
     const struct pci_function *function = at->function;
     const struct config_device *wish = &at->work->config->devices[at->line];
 
-    if (wish->gsi != 0 && function->pin == 0 && wish->selector.kind != PCI_BY_SLOT) {
+    if (wish->gsi != 0 && function->pin == 0 && wish->selector.kind != PCI_BY_SLOT)
         return refuse(at, "it has no INTx", "remove intx= from the line");
-    }
-    if (wish->gsi != 0) {
+    if (wish->gsi != 0)
         return true;
-    }
     return function->pin == 0 || function->caps.msi_vectors > 0 ||
            function->caps.msix_vectors > 0 ||
            refuse(at, "it has neither MSI nor MSI-X",
@@ -84,9 +81,8 @@ static bool check_bridges(const struct candidate *at)
     uint16_t index = pci_doubtful_bridge(at->work->pci, at->index);
     char why[80], name[PCI_TEXT];
 
-    if (index == PCI_NONE) {
+    if (index == PCI_NONE)
         return true;
-    }
     pci_address_text(at->work->pci->functions[index].address, name);
     fmt_print(why, sizeof(why), "bridge %s may be above it, whose bus numbers make no sense", name);
     return refuse(at, why,
@@ -129,23 +125,19 @@ static bool is_used(const struct hardware *hardware, const struct pci_bar *bar)
          i++) {
         const struct hardware_owned *owned = &hardware->owned[i];
         if (owned->io == io && owned->base < span.base + span.size &&
-            span.base < owned->base + owned->size) {
+            span.base < owned->base + owned->size)
             return true;
-        }
     }
     return false;
 }
 
 bool devices_used_by_host(const struct hardware *hardware, const struct pci_function *function)
 {
-    if (function->class_code >> 8 == CLASS_IOMMU) {
+    if (function->class_code >> 8 == CLASS_IOMMU)
         return true;
-    }
-    for (uint32_t i = 0; i < PCI_BAR_COUNT; i++) {
-        if (is_used(hardware, &function->bars[i])) {
+    for (uint32_t i = 0; i < PCI_BAR_COUNT; i++)
+        if (is_used(hardware, &function->bars[i]))
             return true;
-        }
-    }
     return false;
 }
 
@@ -207,9 +199,8 @@ static bool check_sources(const struct candidate *at, const struct plan_device *
     for (uint32_t i = 0; i < device->requester_count; i++) {
         pci_address_t source = pci_address_of(segment, device->requesters[i]);
         for (uint32_t n = 0; n < hardware->special_count && n < HARDWARE_MAX_SPECIALS; n++) {
-            if (hardware->specials[n].raw != source.raw) {
+            if (hardware->specials[n].raw != source.raw)
                 continue;
-            }
             pci_address_text(source, name);
             fmt_print(why, sizeof(why), "an I/O APIC or HPET has the same source id, %s", name);
             return refuse(at, why,
@@ -237,12 +228,10 @@ static bool add(const struct candidate *at)
         .gsi = at->function->pin == 0 ? 0 : (uint16_t)at->work->config->devices[at->line].gsi,
     };
     device->requester_count = (uint8_t)pci_requesters(at->work->pci, at->index, device->requesters);
-    if (at->function->parent != PCI_NONE) {
+    if (at->function->parent != PCI_NONE)
         device->bridge = at->work->pci->functions[at->function->parent].address;
-    }
-    if (!check_sources(at, device)) {
+    if (!check_sources(at, device))
         return false;
-    }
     plan->guests[at->guest].device_count++;
     plan->device_count++;
     return true;
@@ -261,9 +250,8 @@ static bool refuse_missing(const struct plan_work *work, uint32_t guest, uint32_
         diag_hint(work->diag, "the machine has %u of that kind, and %u PCI functions in all", like,
                   work->pci->count);
     } else {
-        for (uint32_t i = 0; i < work->pci->count; i++) {
+        for (uint32_t i = 0; i < work->pci->count; i++)
             on_bus += (work->pci->functions[i].address.raw & ~(uint32_t)0xff) == bus;
-        }
         diag_hint(work->diag, "on that bus are %u PCI functions, in the machine %u", on_bus,
                   work->pci->count);
     }
@@ -276,9 +264,8 @@ static bool take_line(struct plan_work *work, uint32_t guest, uint16_t line)
     uint32_t like = 0;
     uint16_t index = pci_select_next(work->pci, selector, 0, &like);
 
-    if (index == PCI_NONE) {
+    if (index == PCI_NONE)
         return refuse_missing(work, guest, line, like);
-    }
     while (index != PCI_NONE) {
         struct candidate at = {.work = work,
                                .guest = guest,
@@ -287,9 +274,8 @@ static bool take_line(struct plan_work *work, uint32_t guest, uint16_t line)
                                .function = &work->pci->functions[index]};
         pci_address_text(at.function->address, at.name);
         if (!check_kind(&at) || !check_bridges(&at) || !check_single(&at) || !check_users(&at) ||
-            !check_service(&at) || !check_interrupts(&at) || !check_bars(&at) || !add(&at)) {
+            !check_service(&at) || !check_interrupts(&at) || !check_bars(&at) || !add(&at))
             return false;
-        }
         index = selector->number != 0
                     ? PCI_NONE
                     : pci_select_next(work->pci, selector, (uint16_t)(index + 1), &like);
@@ -346,30 +332,22 @@ bool devices_take(struct plan_work *work)
 
     for (uint32_t i = 0; i < plan->guest_count; i++) {
         const struct config_guest *guest = &work->config->guests[i];
-        if (guest->device_count > 0 && work->hardware->iommu == HARDWARE_NO_IOMMU) {
+        if (guest->device_count > 0 && work->hardware->iommu == HARDWARE_NO_IOMMU)
             return refuse_without_iommu(work, i);
-        }
         if (guest->device_count > 0 && work->hardware->iommu == HARDWARE_VTD &&
-            pci_bad_remapping(work->pci) != PCI_NONE) {
+            pci_bad_remapping(work->pci) != PCI_NONE)
             return refuse_remapping(work, i);
-        }
-        if (guest->device_count > 0 && work->pci->lost > 0) {
+        if (guest->device_count > 0 && work->pci->lost > 0)
             return refuse_incomplete(work, i);
-        }
         plan->guests[i].first_device = (uint16_t)plan->device_count;
-        for (uint32_t n = 0; n < guest->device_count; n++) {
-            if (!take_line(work, i, (uint16_t)(guest->first_device + n))) {
+        for (uint32_t n = 0; n < guest->device_count; n++)
+            if (!take_line(work, i, (uint16_t)(guest->first_device + n)))
                 return false;
-            }
-        }
     }
-    if (!groups_check(work) || !lines_choose(work)) {
+    if (!groups_check(work) || !lines_choose(work))
         return false;
-    }
-    for (uint32_t i = 0; i < plan->guest_count; i++) {
-        if (!places_choose(work, i)) {
+    for (uint32_t i = 0; i < plan->guest_count; i++)
+        if (!places_choose(work, i))
             return false;
-        }
-    }
     return true;
 }

@@ -23,9 +23,8 @@ static void hint_group(const struct plan_work *work, const struct pci_function *
                               "(ACS): give both to one guest");
         return;
     }
-    while (at != PCI_NONE && !(functions[at].flags & PCI_OPEN)) {
+    while (at != PCI_NONE && !(functions[at].flags & PCI_OPEN))
         at = functions[at].parent;
-    }
     if (at == PCI_NONE) {
         diag_hint(work->diag, "give both to one guest");
         return;
@@ -62,14 +61,11 @@ static bool refuse_split(const struct plan_work *work, const struct plan_device 
  */
 static bool can_be_shut_up(const struct plan_work *work, const struct pci_function *function)
 {
-    if (devices_used_by_host(work->hardware, function)) {
+    if (devices_used_by_host(work->hardware, function))
         return false;
-    }
-    for (uint32_t i = 0; i < PCI_BARS && pci_is_any_bridge(function); i++) {
-        if (pci_bar_is_memory(&function->bars[i]) && function->bars[i].base != 0) {
+    for (uint32_t i = 0; i < PCI_BARS && pci_is_any_bridge(function); i++)
+        if (pci_bar_is_memory(&function->bars[i]) && function->bars[i].base != 0)
             return false;
-        }
-    }
     return true;
 }
 
@@ -81,9 +77,8 @@ static bool check_rest_of_group(const struct plan_work *work, const struct plan_
     for (uint32_t i = 0; i < pci->count; i++) {
         const struct pci_function *other = &pci->functions[i];
         if (i == device->index || other->group != device->function.group ||
-            can_be_shut_up(work, other)) {
+            can_be_shut_up(work, other))
             continue;
-        }
         pci_address_text(device->function.address, mine);
         pci_address_text(other->address, its);
         diag_set(work->diag,
@@ -107,13 +102,11 @@ bool groups_check(const struct plan_work *work)
         const struct plan_device *device = &plan->devices[i];
         for (uint32_t j = 0; j < i; j++) {
             const struct plan_device *other = &plan->devices[j];
-            if (other->function.group == device->function.group && other->guest != device->guest) {
+            if (other->function.group == device->function.group && other->guest != device->guest)
                 return refuse_split(work, device, other);
-            }
         }
-        if (!check_rest_of_group(work, device)) {
+        if (!check_rest_of_group(work, device))
             return false;
-        }
     }
     return true;
 }
@@ -125,15 +118,12 @@ uint16_t plan_messenger(const struct plan_device *device)
 
 bool plan_same_source(const struct plan_device *a, const struct plan_device *b)
 {
-    if (pci_segment_of(a->function.address) != pci_segment_of(b->function.address)) {
+    if (pci_segment_of(a->function.address) != pci_segment_of(b->function.address))
         return false;
-    }
     for (uint32_t i = 0; i < a->requester_count; i++) {
-        for (uint32_t j = 0; j < b->requester_count; j++) {
-            if (a->requesters[i] == b->requesters[j]) {
+        for (uint32_t j = 0; j < b->requester_count; j++)
+            if (a->requesters[i] == b->requesters[j])
                 return true;
-            }
-        }
     }
     return false;
 }
@@ -142,13 +132,11 @@ bool plan_must_be_deaf(const struct plan *plan, const struct pci_function *funct
 {
     bool shared = false;
 
-    if (pci_is_any_bridge(function)) {
+    if (pci_is_any_bridge(function))
         return false; /* groups_check() has seen that it has no registers */
-    }
     for (uint32_t i = 0; i < plan->device_count; i++) {
-        if (plan->devices[i].function.address.raw == function->address.raw) {
+        if (plan->devices[i].function.address.raw == function->address.raw)
             return false;
-        }
         shared = shared || plan->devices[i].function.group == function->group;
     }
     return shared;

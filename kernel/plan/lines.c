@@ -25,9 +25,8 @@ static bool exists(const struct hardware *hardware, uint32_t gsi)
 {
     for (uint32_t i = 0; i < hardware->ioapic_count && i < HARDWARE_MAX_IOAPICS; i++) {
         const struct hardware_ioapic *ioapic = &hardware->ioapics[i];
-        if (gsi >= ioapic->first_gsi && gsi - ioapic->first_gsi < ioapic->pins) {
+        if (gsi >= ioapic->first_gsi && gsi - ioapic->first_gsi < ioapic->pins)
             return true;
-        }
     }
     return false;
 }
@@ -86,13 +85,11 @@ static uint32_t taken_pins(const struct plan *plan, uint32_t index, uint8_t *sam
     *same = 0;
     for (uint32_t i = 0; i < index; i++) {
         const struct plan_device *other = &plan->devices[i];
-        if (other->gsi == 0 || other->guest != device->guest) {
+        if (other->gsi == 0 || other->guest != device->guest)
             continue;
-        }
         taken |= (uint32_t)BIT(other->guest_gsi);
-        if (other->gsi == device->gsi) {
+        if (other->gsi == device->gsi)
             *same = other->guest_gsi;
-        }
     }
     return taken;
 }
@@ -109,9 +106,8 @@ static uint32_t wanted_pins(const struct plan *plan, uint32_t guest)
 
     for (uint32_t i = 0; i < plan->device_count; i++) {
         const struct plan_device *device = &plan->devices[i];
-        if (device->guest == guest && has_pin(device->gsi)) {
+        if (device->guest == guest && has_pin(device->gsi))
             wanted |= (uint32_t)BIT(device->gsi);
-        }
     }
     return wanted;
 }
@@ -122,15 +118,12 @@ static bool choose_pin(const struct plan_work *work, uint32_t index)
     uint8_t pin;
     uint32_t taken = taken_pins(work->plan, index, &pin);
 
-    if (pin == 0 && has_pin(device->gsi)) {
+    if (pin == 0 && has_pin(device->gsi))
         pin = (uint8_t)device->gsi;
-    }
     taken |= wanted_pins(work->plan, device->guest);
-    for (uint32_t free = PLAN_FIRST_PIN; free <= PLAN_LAST_PIN && pin == 0; free++) {
-        if (!(taken & BIT(free))) {
+    for (uint32_t free = PLAN_FIRST_PIN; free <= PLAN_LAST_PIN && pin == 0; free++)
+        if (!(taken & BIT(free)))
             pin = (uint8_t)free;
-        }
-    }
     device->guest_gsi = pin;
     return pin != 0 || refuse(work, device, "the guest's I/O APIC has no more inputs for PCI",
                               "give it fewer devices with intx=");
@@ -141,9 +134,8 @@ bool lines_choose(const struct plan_work *work)
     for (uint32_t i = 0; i < work->plan->device_count; i++) {
         const struct plan_device *device = &work->plan->devices[i];
         if (device->gsi != 0 &&
-            !(check_line(work, device) && check_sharing(work, i) && choose_pin(work, i))) {
+            !(check_line(work, device) && check_sharing(work, i) && choose_pin(work, i)))
             return false;
-        }
     }
     return true;
 }

@@ -42,11 +42,10 @@ static bool refuse_siblings(const struct plan_work *work, uint32_t a, uint32_t b
 
     diag_set(work->diag, "guest %.*s lists pCPU %u, which shares a core with pCPU %u of guest %.*s",
              GUEST_NAME(guest), mine, other, GUEST_NAME(with));
-    if (guest == with) {
+    if (guest == with)
         diag_hint(work->diag, "write smt behind the list to use both");
-    } else {
+    else
         diag_hint(work->diag, "a core serves one guest: list both there, or another pCPU here");
-    }
     return refuse_at(work, guest);
 }
 
@@ -59,22 +58,18 @@ static bool take_listed_core(struct plan_work *work, uint32_t at, uint32_t threa
 
     for (uint32_t i = 0; i < threads; i++) {
         uint16_t owner = work->owner[cpus[i]];
-        if (owner == 0) {
+        if (owner == 0)
             continue;
-        }
-        if (given++ == 0) {
+        if (given++ == 0)
             first = i;
-        } else if (owner != work->owner[cpus[first]] || !work->config->guests[owner - 1].smt) {
+        else if (owner != work->owner[cpus[first]] || !work->config->guests[owner - 1].smt)
             return refuse_siblings(work, cpus[first], cpus[i]);
-        }
     }
-    if (given == 0) {
+    if (given == 0)
         return true;
-    }
     uint16_t owner = work->owner[cpus[first]];
-    for (uint32_t i = 0; i < threads; i++) {
+    for (uint32_t i = 0; i < threads; i++)
         work->owner[cpus[i]] = owner;
-    }
     cpus_note_core(&work->plan->guests[owner - 1], given, threads);
     return true;
 }
@@ -89,15 +84,13 @@ bool cpus_start(struct plan_work *work)
     for (uint32_t i = 0; i < plan->guest_count; i++) {
         plan->guests[i].cpu_count = work->config->guests[i].cpus;
         plan->guests[i].threads_per_core = 0;
-        if (work->config->guests[i].listed && !take_list(work, i)) {
+        if (work->config->guests[i].listed && !take_list(work, i))
             return false;
-        }
     }
     for (uint32_t at = 0; at < plan->cpu_count;) {
         uint32_t threads = cpus_core_threads(work, at);
-        if (!take_listed_core(work, at, threads)) {
+        if (!take_listed_core(work, at, threads))
             return false;
-        }
         at += threads;
     }
     return true;

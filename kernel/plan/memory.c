@@ -32,12 +32,10 @@ static bool add_extent(struct plan *plan, uint64_t base, uint64_t end, uint32_t 
 {
     base = align_up(base < MIB(1) ? MIB(1) : base, PAGE_2M);
     end = align_down(end, PAGE_2M);
-    if (base >= end) {
+    if (base >= end)
         return true;
-    }
-    if (plan->free_count == PLAN_MAX_FREE) {
+    if (plan->free_count == PLAN_MAX_FREE)
         return false;
-    }
     plan->free[plan->free_count++] =
         (struct plan_free){.base = hpa(base), .size = end - base, .node = node};
     return true;
@@ -59,9 +57,8 @@ bool pool_init(struct plan_work *work)
             end += hardware->ranges[i].size;
             i++;
         }
-        if (first->kind == MEMORY_FREE && !add_extent(plan, first->base.raw, end, first->node)) {
+        if (first->kind == MEMORY_FREE && !add_extent(plan, first->base.raw, end, first->node))
             return false;
-        }
     }
     return true;
 }
@@ -70,9 +67,8 @@ uint64_t memory_free_on(const struct plan *plan, uint32_t node)
 {
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < plan->free_count; i++) {
+    for (uint32_t i = 0; i < plan->free_count; i++)
         sum += plan->free[i].node == node ? plan->free[i].size : 0;
-    }
     return sum;
 }
 
@@ -80,9 +76,8 @@ uint64_t memory_free_all(const struct plan *plan)
 {
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < plan->free_count; i++) {
+    for (uint32_t i = 0; i < plan->free_count; i++)
         sum += plan->free[i].size;
-    }
     return sum;
 }
 
@@ -114,13 +109,12 @@ static hpa_t carve(struct plan *plan, uint32_t index, uint64_t skip, uint64_t si
     tail.base = hpa(taken.raw + size);
     tail.size = extent->size - skip - size;
     extent->size = skip;
-    if (skip == 0 && tail.size == 0) {
+    if (skip == 0 && tail.size == 0)
         remove_extent(plan, index);
-    } else if (skip == 0) {
+    else if (skip == 0)
         *extent = tail;
-    } else if (tail.size > 0) {
+    else if (tail.size > 0)
         insert_extent(plan, index + 1, &tail);
-    }
     return taken;
 }
 
@@ -134,15 +128,13 @@ bool memory_take_host(struct plan_work *work, uint64_t size, uint32_t node)
     for (uint32_t i = 0; i < plan->free_count; i++) {
         const struct plan_free *extent = &plan->free[i];
         largest = extent->size > largest ? extent->size : largest;
-        if (extent->size < pieces) {
+        if (extent->size < pieces)
             continue;
-        }
         bool near = extent->node == node;
         bool best_near = best != NO_EXTENT && plan->free[best].node == node;
         if (best == NO_EXTENT || (near && !best_near) ||
-            (near == best_near && extent->size < plan->free[best].size)) {
+            (near == best_near && extent->size < plan->free[best].size))
             best = i;
-        }
     }
     if (best == NO_EXTENT) {
         diag_set(work->diag,
@@ -167,12 +159,10 @@ void memory_trim_host(struct plan_work *work, uint64_t size)
     uint32_t next = 0;
 
     plan->host_size = size;
-    if (spare.size == 0) {
+    if (spare.size == 0)
         return;
-    }
-    while (next < plan->free_count && plan->free[next].base.raw < start) {
+    while (next < plan->free_count && plan->free[next].base.raw < start)
         next++;
-    }
     struct plan_free *behind = &plan->free[next];
     if (next < plan->free_count && behind->base.raw == end && behind->node == spare.node) {
         behind->base = spare.base;
@@ -210,12 +200,10 @@ static struct choice choose_whole(const struct plan *plan, const struct demand *
         const struct plan_free *extent = &plan->free[i];
         uint64_t skip = align ? skip_to_align(demand, extent) : 0;
         if (!is_candidate(demand, extent) || extent->size < skip ||
-            extent->size - skip < demand->left) {
+            extent->size - skip < demand->left)
             continue;
-        }
-        if (best.extent == NO_EXTENT || extent->size < plan->free[best.extent].size) {
+        if (best.extent == NO_EXTENT || extent->size < plan->free[best.extent].size)
             best = (struct choice){.extent = i, .skip = skip};
-        }
     }
     return best;
 }
@@ -229,23 +217,19 @@ static struct choice choose_largest(const struct plan *plan, const struct demand
 
     for (uint32_t i = 0; i < plan->free_count; i++) {
         const struct plan_free *extent = &plan->free[i];
-        if (!is_candidate(demand, extent)) {
+        if (!is_candidate(demand, extent))
             continue;
-        }
         sum += extent->size;
-        if (best.extent == NO_EXTENT || extent->size > plan->free[best.extent].size) {
+        if (best.extent == NO_EXTENT || extent->size > plan->free[best.extent].size)
             best.extent = i;
-        }
     }
-    if (best.extent == NO_EXTENT || !align) {
+    if (best.extent == NO_EXTENT || !align)
         return best;
-    }
     const struct plan_free *extent = &plan->free[best.extent];
     uint64_t skip = skip_to_align(demand, extent);
     if (skip < extent->size && page_1g_fits(demand->offset, extent->size - skip) &&
-        demand->left <= sum - skip) {
+        demand->left <= sum - skip)
         best.skip = skip;
-    }
     return best;
 }
 
@@ -258,15 +242,12 @@ static struct choice choose(const struct plan *plan, struct demand *demand)
     for (int far = 0; far <= 1; far++) {
         demand->any_node = far != 0;
         struct choice choice = choose_whole(plan, demand, align);
-        if (choice.extent == NO_EXTENT && align) {
+        if (choice.extent == NO_EXTENT && align)
             choice = choose_whole(plan, demand, false);
-        }
-        if (choice.extent == NO_EXTENT) {
+        if (choice.extent == NO_EXTENT)
             choice = choose_largest(plan, demand, align);
-        }
-        if (choice.extent != NO_EXTENT) {
+        if (choice.extent != NO_EXTENT)
             return choice;
-        }
     }
     return (struct choice){.extent = NO_EXTENT};
 }
@@ -282,9 +263,8 @@ static bool add_range(struct plan *plan, struct plan_guest *guest, const struct 
             return true;
         }
     }
-    if (plan->range_count == PLAN_MAX_RANGES) {
+    if (plan->range_count == PLAN_MAX_RANGES)
         return false;
-    }
     plan->ranges[plan->range_count++] = *range;
     guest->range_count++;
     return true;
@@ -300,9 +280,8 @@ static bool give(struct plan *plan, struct plan_guest *guest, uint64_t offset, h
     if (offset < PLAN_HOLE_START) {
         uint64_t room = PLAN_HOLE_START - offset;
         low.size = size < room ? size : room;
-        if (!add_range(plan, guest, &low)) {
+        if (!add_range(plan, guest, &low))
             return false;
-        }
         high = (struct plan_range){
             .gpa = gpa(PLAN_HOLE_START), .hpa = hpa(at.raw + low.size), .size = size - low.size};
     }
@@ -322,15 +301,13 @@ bool memory_take(struct plan_work *work, uint32_t guest, uint32_t node)
     place->range_count = 0;
     while (demand.left > 0) {
         struct choice choice = choose(plan, &demand);
-        if (choice.extent == NO_EXTENT) {
+        if (choice.extent == NO_EXTENT)
             return false;
-        }
         uint64_t size = plan->free[choice.extent].size - choice.skip;
         size = size < demand.left ? size : demand.left;
         hpa_t at = carve(plan, choice.extent, choice.skip, size);
-        if (!give(plan, place, demand.offset, at, size)) {
+        if (!give(plan, place, demand.offset, at, size))
             return false;
-        }
         demand.offset += size;
         demand.left -= size;
     }

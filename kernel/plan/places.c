@@ -23,9 +23,8 @@ struct plan_span places_pages(const struct pci_bar *bar)
 {
     uint64_t size = pci_bar_size(bar);
 
-    if (size == 0 || bar->kind == PCI_BAR_IO) {
+    if (size == 0 || bar->kind == PCI_BAR_IO)
         return (struct plan_span){.base = bar->base, .size = size};
-    }
     uint64_t base = align_down(bar->base, PAGE_4K);
     return (struct plan_span){.base = base, .size = align_up(bar->base + size, PAGE_4K) - base};
 }
@@ -49,9 +48,8 @@ static struct plan_span placed_span(const struct placing *placing, const struct 
 {
     struct pci_bar there = device->function.bars[bar];
 
-    if (device->guest_bars[bar] == 0 || (there.kind == PCI_BAR_IO) != placing->io) {
+    if (device->guest_bars[bar] == 0 || (there.kind == PCI_BAR_IO) != placing->io)
         return (struct plan_span){0};
-    }
     there.base = device->guest_bars[bar];
     return places_pages(&there);
 }
@@ -65,9 +63,8 @@ static uint64_t conflict_end(const struct placing *placing, const struct plan_sp
         for (uint32_t bar = 0; bar < PCI_BAR_COUNT; bar++) {
             struct plan_span other = placed_span(placing, &devices[i], bar);
             if (other.size > 0 && other.base < span->base + span->size &&
-                span->base < other.base + other.size) {
+                span->base < other.base + other.size)
                 return other.base + other.size;
-            }
         }
     }
     return 0;
@@ -87,9 +84,8 @@ static uint64_t find_place(const struct placing *placing, const struct window *w
 
     while (in_window(window, &span)) {
         uint64_t end = conflict_end(placing, &span);
-        if (end == 0) {
+        if (end == 0)
             return span.base;
-        }
         span.base = align_up(end, align);
     }
     return 0;
@@ -115,9 +111,8 @@ static bool keep_place(const struct placing *placing, const struct window *windo
 {
     struct plan_span span = places_pages(&device->function.bars[bar]);
 
-    if (!in_window(window, &span) || conflict_end(placing, &span) != 0) {
+    if (!in_window(window, &span) || conflict_end(placing, &span) != 0)
         return false;
-    }
     device->guest_bars[bar] = device->function.bars[bar].base;
     return true;
 }
@@ -183,9 +178,8 @@ struct plan_span places_table(const struct pci_function *function)
 {
     const struct pci_caps *caps = &function->caps;
 
-    if (caps->msix == 0) {
+    if (caps->msix == 0)
         return (struct plan_span){0};
-    }
     uint64_t start = function->bars[caps->msix_bar].base + caps->msix_offset;
     uint64_t end = start + (uint64_t)caps->msix_vectors * PCI_MSIX_ENTRY;
     uint64_t base = align_down(start, PAGE_4K);
@@ -197,9 +191,8 @@ bool plan_msix_pages(const struct plan_device *device, struct plan_range *pages)
     struct plan_span span = places_table(&device->function);
     uint32_t bar = device->function.caps.msix_bar;
 
-    if (span.size == 0) {
+    if (span.size == 0)
         return false;
-    }
     uint64_t moved = device->guest_bars[bar] - device->function.bars[bar].base;
     *pages = (struct plan_range){
         .gpa = gpa(span.base + moved), .hpa = hpa(span.base), .size = span.size};
@@ -209,12 +202,10 @@ bool plan_msix_pages(const struct plan_device *device, struct plan_range *pages)
 /* Add a range to the guest, which is the last that got one; sorted by its GPA. */
 static bool add_range(struct plan *plan, struct plan_guest *guest, const struct plan_range *range)
 {
-    if (range->size == 0) {
+    if (range->size == 0)
         return true;
-    }
-    if (plan->mmio_count == PLAN_MAX_MMIO) {
+    if (plan->mmio_count == PLAN_MAX_MMIO)
         return false;
-    }
     uint32_t at = plan->mmio_count++;
     while (at > guest->first_mmio && plan->mmio[at - 1].gpa.raw > range->gpa.raw) {
         plan->mmio[at] = plan->mmio[at - 1];
@@ -276,12 +267,10 @@ bool places_choose(struct plan_work *work, uint32_t guest)
     for (int keep = 1; keep >= 0; keep--) {
         for (uint32_t i = 0; i < of->device_count; i++) {
             struct plan_device *device = &plan->devices[of->first_device + i];
-            for (uint32_t bar = 0; bar < PCI_BAR_COUNT; bar++) {
+            for (uint32_t bar = 0; bar < PCI_BAR_COUNT; bar++)
                 if (is_wanted(work, device, bar) && !place_bar(work, device, bar, keep != 0) &&
-                    !keep) {
+                    !keep)
                     return refuse_bar(work, device, bar);
-                }
-            }
         }
     }
     return add_ranges(work, guest);

@@ -36,11 +36,9 @@ static bool check_config(const struct config *config, struct diag *diag)
         return diag_set(diag, "%u guests are configured, but 1 to %d are allowed",
                         config->guest_count, CONFIG_MAX_GUESTS);
     }
-    for (uint32_t i = 0; i < config->guest_count; i++) {
-        if (!check_guest(&config->guests[i], diag)) {
+    for (uint32_t i = 0; i < config->guest_count; i++)
+        if (!check_guest(&config->guests[i], diag))
             return false;
-        }
-    }
     return true;
 }
 
@@ -49,9 +47,8 @@ static bool check_range(const struct hardware *hardware, uint32_t i, struct diag
     const struct hardware_range *range = &hardware->ranges[i];
     uint64_t before = 0;
 
-    if (i > 0) {
+    if (i > 0)
         before = hardware->ranges[i - 1].base.raw + hardware->ranges[i - 1].size;
-    }
     if (range->base.raw < before || range->base.raw >= HARDWARE_ADDRESS_END || range->size == 0 ||
         range->size > HARDWARE_ADDRESS_END - range->base.raw ||
         !is_aligned(range->base.raw | range->size, PAGE_4K)) {
@@ -72,11 +69,9 @@ static bool check_hardware(const struct hardware *hardware, struct diag *diag)
         return diag_set(diag, "the machine's memory map has %u ranges, but 1 to %d can be planned",
                         hardware->range_count, HARDWARE_MAX_RANGES);
     }
-    for (uint32_t i = 0; i < hardware->range_count; i++) {
-        if (!check_range(hardware, i, diag)) {
+    for (uint32_t i = 0; i < hardware->range_count; i++)
+        if (!check_range(hardware, i, diag))
             return false;
-        }
-    }
     return true;
 }
 
@@ -85,9 +80,8 @@ static bool check_hardware(const struct hardware *hardware, struct diag *diag)
 /* *sum += size * count. False: it does not fit into a physical address. */
 static bool add_product(uint64_t *sum, uint64_t size, uint64_t count)
 {
-    if (count > 0 && size > (HARDWARE_ADDRESS_END - *sum) / count) {
+    if (count > 0 && size > (HARDWARE_ADDRESS_END - *sum) / count)
         return false;
-    }
     *sum += size * count;
     return true;
 }
@@ -117,9 +111,8 @@ static bool add_devices(const struct plan_work *work, const struct plan_needs *n
     }
     for (uint32_t i = 0; i < plan->guest_count; i++) {
         uint64_t pages = most_table_pages(work->config->guests[i].memory);
-        if (plan->guests[i].device_count > 0) {
+        if (plan->guests[i].device_count > 0)
             added = added && add_product(sum, pages, PAGE_4K);
-        }
     }
     return added;
 }
@@ -129,9 +122,8 @@ static bool sum_needs(const struct plan_work *work, const struct plan_needs *nee
 {
     uint64_t vcpus = 0;
 
-    for (uint32_t i = 0; i < work->config->guest_count; i++) {
+    for (uint32_t i = 0; i < work->config->guest_count; i++)
         vcpus += work->config->guests[i].cpus;
-    }
     *sum = 0;
     if (!add_product(sum, needs->fixed, 1) ||
         !add_product(sum, needs->per_cpu, work->hardware->cpu_count) ||
@@ -152,9 +144,8 @@ static bool refuse_memory(struct plan_work *work, const struct config_guest *gue
     uint64_t all = 0; /* MiB, so that no config can overflow it */
     uint64_t free = memory_free_all(work->plan);
 
-    for (uint32_t i = 0; i < work->config->guest_count; i++) {
+    for (uint32_t i = 0; i < work->config->guest_count; i++)
         all += work->config->guests[i].memory / MIB(1);
-    }
     diag_set(work->diag,
              "guest %.*s wants %lu MiB of memory, but only %lu MiB of the %lu MiB free in 2 MiB "
              "pieces are left for it (all guests together want %lu MiB)",
@@ -169,9 +160,8 @@ static bool check_memory(struct plan_work *work)
 
     for (uint32_t i = 0; i < work->config->guest_count; i++) {
         const struct config_guest *guest = &work->config->guests[i];
-        if (guest->memory > left) {
+        if (guest->memory > left)
             return refuse_memory(work, guest, left);
-        }
         left -= guest->memory;
     }
     return true;
@@ -181,9 +171,8 @@ static bool check_memory(struct plan_work *work)
 
 static bool comes_before(const struct config_guest *a, const struct config_guest *b)
 {
-    if (a->listed != b->listed) {
+    if (a->listed != b->listed)
         return a->listed;
-    }
     return a->cpus != b->cpus ? a->cpus > b->cpus : a->memory > b->memory;
 }
 
@@ -204,12 +193,10 @@ static void sort_guests(const struct config *config, uint16_t *order)
 /* Everything free. */
 static bool start_over(struct plan_work *work)
 {
-    if (!cpus_start(work)) {
+    if (!cpus_start(work))
         return false;
-    }
-    if (!pool_init(work)) {
+    if (!pool_init(work))
         return diag_set(work->diag, "free memory is in more than %d pieces", PLAN_MAX_FREE);
-    }
     return true;
 }
 
@@ -219,9 +206,8 @@ static bool place_host(struct plan_work *work, const struct plan_needs *needs)
     uint64_t table_pages = 0;
     uint64_t size;
 
-    for (uint32_t i = 0; i < work->config->guest_count; i++) {
+    for (uint32_t i = 0; i < work->config->guest_count; i++)
         table_pages += most_table_pages(work->config->guests[i].memory);
-    }
     for (uint32_t i = 0; i < work->plan->mmio_count; i++) {
         const struct plan_range *range = &work->plan->mmio[i];
         table_pages += pagetable_pages_for(range->gpa.raw, range->hpa.raw, range->size, false) - 1;
@@ -237,12 +223,10 @@ static enum placed place_guests(struct plan_work *work, const uint16_t *order)
     for (uint32_t i = 0; i < work->config->guest_count; i++) {
         uint32_t guest = work->ignore_nodes ? i : order[i];
         uint32_t node;
-        if (!cpus_take(work, guest, &node)) {
+        if (!cpus_take(work, guest, &node))
             return NO_CORES;
-        }
-        if (!memory_take(work, guest, node)) {
+        if (!memory_take(work, guest, node))
             return NO_RANGES;
-        }
     }
     return PLACED;
 }
@@ -261,9 +245,8 @@ static bool place(struct plan_work *work, const struct plan_needs *needs)
             /* Aligning cut memory up. Without it a range ends with its guest, hole or extent. */
             work->ignore_1g = true;
         }
-        if (!start_over(work) || !place_host(work, needs)) {
+        if (!start_over(work) || !place_host(work, needs))
             return false;
-        }
         placed = place_guests(work, order);
     }
     if (placed != PLACED) {
@@ -284,9 +267,8 @@ static bool finish(struct plan_work *work, const struct plan_needs *needs)
         guest->table_pages = memory_table_pages(plan, guest, work->hardware->page_1g);
         table_pages += guest->table_pages;
     }
-    if (!sum_needs(work, needs, table_pages, &size)) {
+    if (!sum_needs(work, needs, table_pages, &size))
         return false;
-    }
     memory_trim_host(work, size);
     plan->memory_left = memory_free_all(plan);
     cpus_finish(work);
@@ -303,9 +285,8 @@ bool plan_build(const struct plan_inputs *inputs, struct plan *plan, struct diag
                              .plan = plan,
                              .diag = diag};
 
-    if (!check_config(inputs->config, diag) || !check_hardware(inputs->hardware, diag)) {
+    if (!check_config(inputs->config, diag) || !check_hardware(inputs->hardware, diag))
         return false;
-    }
     memset(plan, 0, sizeof(*plan));
     plan->guest_count = inputs->config->guest_count;
     cpus_sort(&work);

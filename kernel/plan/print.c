@@ -31,11 +31,9 @@ struct output {
 /* Is a left-over processor one that only a guest with its core could have? */
 static bool is_idle_sibling(const struct plan *plan, const struct hardware *hardware, uint32_t cpu)
 {
-    for (uint32_t i = 0; i < plan->cpus_used; i++) {
-        if (cpus_same_core(hardware, plan->cpus[i], cpu)) {
+    for (uint32_t i = 0; i < plan->cpus_used; i++)
+        if (cpus_same_core(hardware, plan->cpus[i], cpu))
             return true;
-        }
-    }
     return false;
 }
 
@@ -43,9 +41,8 @@ static bool is_idle_sibling(const struct plan *plan, const struct hardware *hard
 static void skip_others(struct row *row)
 {
     while (row->cpu < row->cpu_end && (row->siblings || row->spare) &&
-           is_idle_sibling(row->plan, row->hardware, row->plan->cpus[row->cpu]) != row->siblings) {
+           is_idle_sibling(row->plan, row->hardware, row->plan->cpus[row->cpu]) != row->siblings)
         row->cpu++;
-    }
 }
 
 /* Take a run of processors that are numbered one after another: "4-7" or "4". */
@@ -101,11 +98,10 @@ static void range_text(struct row *row, char *text, size_t size)
 /* The next device's address, or what there is to say instead. */
 static void device_text(struct row *row, char text[PCI_TEXT])
 {
-    if (row->device < row->device_end) {
+    if (row->device < row->device_end)
         pci_address_text(row->plan->devices[row->device++].function.address, text);
-    } else {
+    else
         fmt_print(text, PCI_TEXT, "%s", row->devices);
-    }
     row->devices = "";
 }
 
@@ -121,9 +117,8 @@ static void print_line(const struct output *out, const char *format, ...)
     size_t length = fmt_vprint(text, sizeof(text), format, args);
     va_end(args);
     length = length < sizeof(text) ? length : sizeof(text) - 1;
-    while (length > 0 && text[length - 1] == ' ') {
+    while (length > 0 && text[length - 1] == ' ')
         text[--length] = '\0';
-    }
     out->line(out->context, text);
 }
 
@@ -134,12 +129,10 @@ static void print_rest(const struct output *out, const struct row *row)
     char memory[40] = "";
     uint64_t size = 0;
 
-    for (uint32_t i = row->range; i < row->range_end; i++) {
+    for (uint32_t i = row->range; i < row->range_end; i++)
         size += row->plan->ranges[i].size;
-    }
-    if (row->cpu < row->cpu_end) {
+    if (row->cpu < row->cpu_end)
         fmt_print(cpus, sizeof(cpus), "...");
-    }
     if (size > 0) {
         fmt_print(memory, sizeof(memory), "%8lu MiB in %u more", size / MIB(1),
                   row->range_end - row->range);
@@ -161,9 +154,8 @@ static void print_row(const struct output *out, struct row *row)
         print_line(out, "%-15.*s  %-20s  %-30s  %s", lines == 0 ? row->name_length : 0, row->name,
                    cpus, memory, device);
         if (row->cpu >= row->cpu_end && row->range >= row->range_end &&
-            row->device >= row->device_end) {
+            row->device >= row->device_end)
             return;
-        }
     }
     print_rest(out, row);
 }
@@ -224,9 +216,8 @@ static void print_left(const struct output *out, const struct plan *plan,
     idle.spare = false;
     idle.siblings = true;
     skip_others(&idle);
-    if (idle.cpu < idle.cpu_end) {
+    if (idle.cpu < idle.cpu_end)
         print_row(out, &idle);
-    }
 }
 
 void plan_print(const struct plan *plan, const struct config *config,
@@ -236,9 +227,8 @@ void plan_print(const struct plan *plan, const struct config *config,
     struct output out = {.line = line, .context = context};
 
     print_line(&out, "%-15s  %-20s  %-30s  %s", "guest", "pCPUs", "  memory", "devices");
-    for (uint32_t i = 0; i < plan->guest_count; i++) {
+    for (uint32_t i = 0; i < plan->guest_count; i++)
         print_guest(&out, plan, &config->guests[i], &plan->guests[i], hardware);
-    }
     print_host(&out, plan);
     print_left(&out, plan, hardware);
     devices_print(plan, config, line, context);

@@ -17,20 +17,17 @@ static void print_bar(const struct output *out, const struct plan_device *device
     uint64_t guest = device->guest_bars[bar];
     char text[LINE_SIZE], area[40], number[8], moved[40] = "";
 
-    if (from->kind == PCI_BAR_NONE) {
+    if (from->kind == PCI_BAR_NONE)
         return;
-    }
     pci_describe_bar(from, area, sizeof(area));
-    if (bar == PCI_ROM) {
+    if (bar == PCI_ROM)
         fmt_print(number, sizeof(number), "ROM");
-    } else {
+    else
         fmt_print(number, sizeof(number), "BAR %u", bar);
-    }
-    if (guest == 0) {
+    if (guest == 0)
         fmt_print(moved, sizeof(moved), ", not for the guest");
-    } else if (guest != from->base) {
+    else if (guest != from->base)
         fmt_print(moved, sizeof(moved), ", for the guest at %#lx", guest);
-    }
     fmt_print(text, sizeof(text), "%-17s%s: %s%s%s", "", number, area, moved,
               device->function.caps.msix != 0 && device->function.caps.msix_bar == bar
                   ? ", with the MSI-X table"
@@ -52,9 +49,8 @@ static void print_device(const struct output *out, const struct plan_device *dev
                   device->gsi != device->guest_gsi ? moved : "");
         out->line(out->context, text);
     }
-    for (uint32_t bar = 0; bar < PCI_BAR_COUNT; bar++) {
+    for (uint32_t bar = 0; bar < PCI_BAR_COUNT; bar++)
         print_bar(out, device, bar);
-    }
     if (device->function.reset == PCI_RESET_NONE) {
         fmt_print(text, sizeof(text),
                   "%-17scannot be reset: a guest that starts again finds it "
@@ -69,7 +65,6 @@ void devices_print(const struct plan *plan, const struct config *config,
 {
     struct output out = {.line = line, .context = context};
 
-    for (uint32_t i = 0; i < plan->device_count; i++) {
+    for (uint32_t i = 0; i < plan->device_count; i++)
         print_device(&out, &plan->devices[i], &config->guests[plan->devices[i].guest]);
-    }
 }

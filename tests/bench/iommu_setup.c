@@ -29,9 +29,8 @@ static uint64_t *table_at(void *context, hpa_t table)
 static bool take_page(void *context, hpa_t *page)
 {
     (void)context;
-    if (used == POOL_PAGES) {
+    if (used == POOL_PAGES)
         return false;
-    }
     memset(pool[used], 0, PAGE_4K);
     *page = hpa(PAGE_4K * used++);
     return true;

@@ -63,22 +63,18 @@ static EFI_STATUS find_processors(struct tables_machine *machine)
     struct mp_services *mp;
     UINTN count, enabled;
     EFI_STATUS status = LibLocateProtocol(&mp_services_guid, (VOID **)&mp);
-    if (EFI_ERROR(status)) {
+    if (EFI_ERROR(status))
         return status;
-    }
     status = mp->get_number(mp, &count, &enabled);
-    if (EFI_ERROR(status)) {
+    if (EFI_ERROR(status))
         return status;
-    }
-    if (count > TABLES_MAX_CPUS) {
+    if (count > TABLES_MAX_CPUS)
         return EFI_UNSUPPORTED;
-    }
     for (UINTN i = 0; i < count; i++) {
         struct processor_information information;
         status = mp->get_information(mp, i, &information);
-        if (EFI_ERROR(status)) {
+        if (EFI_ERROR(status))
             return status;
-        }
         machine->cpus[i].apic_id = (UINT32)information.processor_id;
         machine->cpus[i].enabled = (information.status >> 1) & 1;
     }
@@ -88,9 +84,8 @@ static EFI_STATUS find_processors(struct tables_machine *machine)
 
 static EFI_STATUS find_machine(struct tables_machine *machine)
 {
-    if (pci_read(PIIX4_PM, 0) != PIIX4_PM_ID || (pci_read(PIIX4_PM, PIIX4_PMREGMISC) & 1) == 0) {
+    if (pci_read(PIIX4_PM, 0) != PIIX4_PM_ID || (pci_read(PIIX4_PM, PIIX4_PMREGMISC) & 1) == 0)
         return EFI_UNSUPPORTED;
-    }
     machine->pm_base = (UINT16)(pci_read(PIIX4_PM, PIIX4_PMBA) & 0xffc0);
 
     UINT32 hpet = mmio_read(HPET_CAPABILITY);
@@ -136,9 +131,8 @@ static EFI_STATUS install_tables(void)
 static const char *take_line(const char *text, CHAR16 *to)
 {
     UINTN length = 0;
-    while (*text != '\0' && *text != '\n' && length < START_MAX - 1) {
+    while (*text != '\0' && *text != '\n' && length < START_MAX - 1)
         to[length++] = (UINT8)*text++;
-    }
     to[length] = 0;
     return *text == '\n' ? text + 1 : text;
 }
@@ -147,13 +141,11 @@ static EFI_STATUS read_start(EFI_HANDLE volume, struct start *start)
 {
     static char text[START_MAX];
     EFI_FILE_HANDLE root = LibOpenRoot(volume), file;
-    if (root == NULL) {
+    if (root == NULL)
         return EFI_NOT_FOUND;
-    }
     EFI_STATUS status = root->Open(root, &file, (CHAR16 *)START_FILE, EFI_FILE_MODE_READ, 0);
-    if (EFI_ERROR(status)) {
+    if (EFI_ERROR(status))
         return status;
-    }
     UINTN size = sizeof(text) - 1;
     status = file->Read(file, &size, text);
     file->Close(file);
@@ -167,13 +159,11 @@ static EFI_STATUS start_program(EFI_HANDLE self, EFI_HANDLE volume, struct start
     EFI_LOADED_IMAGE *loaded;
     EFI_DEVICE_PATH *path = FileDevicePath(volume, start->path);
     EFI_STATUS status = BS->LoadImage(FALSE, self, path, NULL, 0, &program);
-    if (EFI_ERROR(status)) {
+    if (EFI_ERROR(status))
         return status;
-    }
     status = BS->HandleProtocol(program, &LoadedImageProtocol, (VOID **)&loaded);
-    if (EFI_ERROR(status)) {
+    if (EFI_ERROR(status))
         return status;
-    }
     if (start->options[0] != 0) {
         loaded->LoadOptions = start->options;
         loaded->LoadOptionsSize = (UINT32)StrSize(start->options);
@@ -188,13 +178,11 @@ EFI_STATUS efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
 
     InitializeLib(self, system);
     EFI_STATUS status = install_tables();
-    if (EFI_ERROR(status)) {
+    if (EFI_ERROR(status))
         return status;
-    }
     status = BS->HandleProtocol(self, &LoadedImageProtocol, (VOID **)&loaded);
-    if (EFI_ERROR(status)) {
+    if (EFI_ERROR(status))
         return status;
-    }
     status = read_start(loaded->DeviceHandle, &start);
     if (EFI_ERROR(status)) {
         Print(L"acpi-supply: cannot read %s: %r\n", START_FILE, status);

@@ -176,17 +176,15 @@ struct builder {
 
 static void copy(void *to, const void *from, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         ((uint8_t *)to)[i] = ((const uint8_t *)from)[i];
-    }
 }
 
 static uint8_t checksum(const void *table, size_t size)
 {
     uint8_t sum = 0;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         sum = (uint8_t)(sum + ((const uint8_t *)table)[i]);
-    }
     return (uint8_t)-sum;
 }
 
@@ -306,9 +304,8 @@ static struct header *build_madt(struct builder *builder, const struct tables_ma
     struct madt *madt = open_table(builder, sizeof(*madt));
     madt->local_apic = LOCAL_APIC_BASE;
     madt->flags = 1;
-    for (uint32_t i = 0; i < machine->cpu_count; i++) {
+    for (uint32_t i = 0; i < machine->cpu_count; i++)
         add_processor(builder, i, &machine->cpus[i]);
-    }
     struct madt_io_apic *io_apic = take(builder, sizeof(*io_apic));
     *io_apic = (struct madt_io_apic){
         MADT_IO_APIC, sizeof(*io_apic), (uint8_t)machine->io_apic_id, 0, IO_APIC_BASE, 0};
@@ -349,9 +346,8 @@ static struct header *build_spcr(struct builder *builder)
 bool tables_have_madt(const void *root)
 {
     const struct rsdp *rsdp = root;
-    if (rsdp == NULL || rsdp->revision < 2 || rsdp->xsdt == 0) {
+    if (rsdp == NULL || rsdp->revision < 2 || rsdp->xsdt == 0)
         return false;
-    }
     const struct header *xsdt = (const struct header *)(uintptr_t)rsdp->xsdt;
     const uint8_t *entries = (const uint8_t *)(xsdt + 1);
     uint32_t count = (xsdt->length - (uint32_t)sizeof(*xsdt)) / (uint32_t)sizeof(uint64_t);
@@ -360,9 +356,8 @@ bool tables_have_madt(const void *root)
         copy(&entry, entries + i * sizeof(entry), sizeof(entry));
         const char *signature = (const char *)(uintptr_t)entry;
         if (signature[0] == 'A' && signature[1] == 'P' && signature[2] == 'I' &&
-            signature[3] == 'C') {
+            signature[3] == 'C')
             return true;
-        }
     }
     return false;
 }
@@ -379,9 +374,8 @@ void *tables_build(uint8_t *space, const struct tables_machine *machine)
     tables[count++] = build_fadt(&builder, machine, facs, dsdt);
     tables[count++] = build_madt(&builder, machine);
     tables[count++] = build_spcr(&builder);
-    if (machine->hpet_id != 0) {
+    if (machine->hpet_id != 0)
         tables[count++] = build_hpet(&builder, machine);
-    }
 
     struct header *xsdt = open_table(&builder, sizeof(*xsdt));
     for (uint32_t i = 0; i < count; i++) {

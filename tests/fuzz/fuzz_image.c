@@ -48,9 +48,8 @@ static void try_elf(const uint8_t *data, size_t size)
     PROMISE(elf_is(data, size));
     PROMISE(image.segment_count >= 1 && image.segment_count <= ELF_MAX_SEGMENTS);
     PROMISE(image.entry >= image.lowest && image.entry < image.highest);
-    for (uint32_t i = 0; i < image.segment_count; i++) {
+    for (uint32_t i = 0; i < image.segment_count; i++)
         check_segment(&image, i, size);
-    }
 }
 
 static uint64_t low_end(const struct image_guest *guest)
@@ -164,9 +163,8 @@ static void try_kinds(const uint8_t *data, size_t size)
         PROMISE(kind != IMAGE_FLAT);
         (void)image_kind_name(kind);
     }
-    for (kind = IMAGE_LINUX; kind <= IMAGE_FLAT; kind++) {
+    for (kind = IMAGE_LINUX; kind <= IMAGE_FLAT; kind++)
         try_kind(&guest, kind);
-    }
 }
 
 /* The last 8 bytes once more, as the MP tables' parameters. */
@@ -181,9 +179,8 @@ static void try_mptable(const uint8_t *data)
 
     bool built = mptable_build(&params, tables, room, &used);
     PROMISE(built == (used > 0) && used <= room);
-    for (size_t i = 16; i < used; i++) {
+    for (size_t i = 16; i < used; i++)
         sum = (uint8_t)(sum + tables[i]);
-    }
     PROMISE(sum == 0);
 }
 

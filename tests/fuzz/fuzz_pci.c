@@ -202,10 +202,9 @@ static void make_wishes(struct config *wishes, uint32_t bits)
     memset(wishes, 0, sizeof(*wishes));
     for (uint32_t i = 0; i < 2; i++) {
         wish_guest(wishes, i == 0 ? MIB(64) : GIB(4));
-        for (uint32_t n = 0; n < 16 && n < inventory.count; n++, bits >>= 1) {
+        for (uint32_t n = 0; n < 16 && n < inventory.count; n++, bits >>= 1)
             if (bits & 1)
                 wish_device(wishes, inventory.functions[n].address, 0);
-        }
     }
 }
 

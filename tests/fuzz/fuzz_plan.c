@@ -49,12 +49,10 @@ static void read_memory(struct cursor *at)
         uint64_t base = (uint64_t)cursor_u32(at) << 10;
         uint64_t bytes = (uint64_t)cursor_u32(at) << 8;
         uint8_t kind = cursor_u8(at);
-        if (!hardware_add_memory(&machine, base, bytes, (enum hardware_memory)(kind % 3))) {
+        if (!hardware_add_memory(&machine, base, bytes, (enum hardware_memory)(kind % 3)))
             return;
-        }
-        if ((kind & 0xc0) != 0) {
+        if ((kind & 0xc0) != 0)
             hardware_set_node(&machine, base, bytes, kind >> 6);
-        }
     }
 }
 
@@ -80,9 +78,8 @@ static void read_guests(struct cursor *at)
         guest->cpus = cpus < 128 ? cpus % (CONFIG_MAX_VCPUS + 2) : cpus % 32;
         guest->smt = (cpus & 64) != 0;
         guest->memory = (uint64_t)(cursor_u16(at) % 8192) * PAGE_2M;
-        if ((cpus & 160) == 160) {
+        if ((cpus & 160) == 160)
             read_list(at, guest);
-        }
     }
 }
 
@@ -96,9 +93,8 @@ static uint64_t free_pieces(void)
         uint64_t end = first->base.raw;
         for (; i < machine.range_count && machine.ranges[i].base.raw == end &&
                machine.ranges[i].kind == first->kind && machine.ranges[i].node == first->node;
-             i++) {
+             i++)
             end += machine.ranges[i].size;
-        }
         uint64_t base = first->base.raw < MIB(1) ? MIB(1) : first->base.raw;
         base = align_up(base, PAGE_2M);
         end = align_down(end, PAGE_2M);
@@ -113,25 +109,20 @@ static void check_plan(const struct plan_needs *needs)
     const char *rule = plan_broken_rule(&plan, &wishes, &machine, needs);
     uint64_t sum = plan.memory_left + align_up(plan.host_size, PAGE_2M);
 
-    if (rule != NULL) {
+    if (rule != NULL)
         broken(rule);
-    }
-    for (uint32_t i = 0; i < wishes.guest_count; i++) {
+    for (uint32_t i = 0; i < wishes.guest_count; i++)
         sum += wishes.guests[i].memory;
-    }
-    if (sum != free_pieces()) {
+    if (sum != free_pieces())
         broken("memory got lost");
-    }
 }
 
 static void check_refusal(void)
 {
-    if (diag.message[0] == '\0' || strlen(diag.message) + 1 >= sizeof(diag.message)) {
+    if (diag.message[0] == '\0' || strlen(diag.message) + 1 >= sizeof(diag.message))
         broken("no message, or too long a one");
-    }
-    if (strstr(diag.message, "cannot be placed") != NULL) {
+    if (strstr(diag.message, "cannot be placed") != NULL)
         broken("the checks before let too much through");
-    }
 }
 
 static void check_line(void *context, const char *text)
@@ -139,9 +130,8 @@ static void check_line(void *context, const char *text)
     uint32_t *lines = context;
 
     ++*lines;
-    if (strlen(text) >= 100 || text[0] == '\0') {
+    if (strlen(text) >= 100 || text[0] == '\0')
         broken("a line is too long or empty");
-    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -172,8 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_plan(needs);
     plan_print(&plan, &wishes, &machine, check_line, &lines);
-    if (lines < 3 + wishes.guest_count) {
+    if (lines < 3 + wishes.guest_count)
         broken("the table has too few lines");
-    }
     return 0;
 }

@@ -263,14 +263,12 @@ static inline void machine_seal(struct image *m, uint64_t unsealed)
 {
     static const uint32_t others[] = {XSDT_AT, RSDT_AT, DSDT_AT};
 
-    for (size_t i = 0; i < ARRAY_COUNT(machine_tables); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(machine_tables); i++)
         if (machine_tables[i] != unsealed)
             image_seal(m, machine_tables[i]);
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++)
         if (others[i] != unsealed)
             image_seal(m, others[i]);
-    }
     if (unsealed != RSDP_AT) {
         image_sum(m, RSDP_AT, RSDP_SIZE_1, RSDP_CHECKSUM);
         image_sum(m, RSDP_AT, RSDP_SIZE, RSDP_EXTENDED_CHECKSUM);

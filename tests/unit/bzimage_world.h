@@ -12,9 +12,8 @@
 /* Write a little-endian field at its offset in the file. */
 static inline void put(uint8_t *head, size_t offset, uint64_t value, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         head[offset + i] = (uint8_t)(value >> (8 * i));
-    }
 }
 
 static inline void good_head(uint8_t *head)
@@ -51,9 +50,8 @@ static inline void good_head(uint8_t *head)
 
     memset(head, 0xcc, BZIMAGE_HEAD_SIZE); /* code */
     memset(head + 0x1f1, 0, 0x26c - 0x1f1);
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         put(head, fields[i].offset, fields[i].value, fields[i].size);
-    }
 }
 
 #endif

@@ -21,18 +21,16 @@ static struct image_guest world_guest;
 
 static inline void world_put(size_t offset, uint64_t value, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         world_file[offset + i] = (uint8_t)(value >> (8 * i));
-    }
 }
 
 static inline uint64_t world_get(const void *bytes, size_t offset, size_t size)
 {
     uint64_t value = 0;
 
-    for (size_t i = size; i-- > 0;) {
+    for (size_t i = size; i-- > 0;)
         value = value << 8 | ((const uint8_t *)bytes)[offset + i];
-    }
     return value;
 }
 
@@ -113,9 +111,8 @@ static inline void world_aout(void)
     memset(world_file, 0x90, sizeof(world_file));
     world_size = sizeof(world_file);
     world_multiboot_at(WORLD_MULTIBOOT, 0x10003);
-    for (size_t i = 0; i < ARRAY_COUNT(addresses); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(addresses); i++)
         world_put(WORLD_MULTIBOOT + 12 + 4 * i, addresses[i], 4);
-    }
 }
 
 /* A multiboot 2 header with these tags, of which the last one ends them. */

@@ -30,9 +30,8 @@ static struct iommu_client *prepared(struct iommu_source source, uint32_t irqs)
     struct diag diag = {.message = ""};
     struct iommu_client *client = iommu_prepare(source, irqs, &diag);
 
-    if (!client) {
+    if (!client)
         fail_msg("%s", diag.message);
-    }
     return client;
 }
 
@@ -41,9 +40,8 @@ static struct iommu_domain domain_of(const struct plan_range *ranges, uint32_t c
     struct iommu_domain domain;
     struct diag diag = {.message = ""};
 
-    if (!iommu_domain(&domain, ranges, count, &diag)) {
+    if (!iommu_domain(&domain, ranges, count, &diag))
         fail_msg("%s", diag.message);
-    }
     return domain;
 }
 
@@ -52,9 +50,8 @@ static void test_all_is_blocked_at_first(void **state)
     (void)state;
     fresh();
     assert_true(iommu_on());
-    for (uint32_t id = 0; id < 0x200; id++) {
+    for (uint32_t id = 0; id < 0x200; id++)
         assert_int_equal(walk((struct iommu_source){0, (uint16_t)id}, 0), NOWHERE);
-    }
     prepared(disk, 4);
     assert_int_equal(walk(disk, 0), NOWHERE);
     assert_int_equal(walk(disk, MIB(512)), NOWHERE);
@@ -151,9 +148,8 @@ static void test_interrupts(void **state)
         assert_true(interrupt(net, &message, &got));
         assert_int_equal(got.apic_id, 8 + n);
         /* What it says does not help the one who does not own it. */
-        if (interrupt(disk, &message, &got)) {
+        if (interrupt(disk, &message, &got))
             assert_true(got.apic_id < 5);
-        }
     }
     struct iommu_irq moved = {.apic_id = 6, .vector = 0x99};
     assert_true(iommu_irq(client, 2, &moved));
@@ -175,9 +171,8 @@ static void test_interrupts_off(void **state)
     fresh();
     struct iommu_client *client = prepared(disk, 64), *other = prepared(net, 4);
     struct iommu_client *none = prepared((struct iommu_source){0, 0x0108}, 0);
-    for (uint32_t n = 0; n < 64; n++) {
+    for (uint32_t n = 0; n < 64; n++)
         assert_true(iommu_irq(client, n, &irq));
-    }
     assert_true(iommu_irq(other, 3, &irq));
     memset(told, 0, sizeof(told));
     assert_true(iommu_irqs_off(client, 1, 63));
@@ -249,14 +244,12 @@ static void test_turns(void **state)
     pending[1] = 3 * IOMMU_POLL_SHARE;
     pending[2] = 1;
     memset(asked, 0, sizeof(asked));
-    for (uint32_t i = 0; i <= IOMMU_POLL_SHARE; i++) {
+    for (uint32_t i = 0; i <= IOMMU_POLL_SHARE; i++)
         assert_true(iommu_poll(&fault));
-    }
     assert_int_equal(pending[2], 0);
     assert_true(asked[0] <= 1 && asked[2] <= 1);
-    for (uint32_t i = 0; i < 2 * IOMMU_POLL_SHARE; i++) {
+    for (uint32_t i = 0; i < 2 * IOMMU_POLL_SHARE; i++)
         assert_true(iommu_poll(&fault));
-    }
     assert_false(iommu_poll(&fault));
     assert_true(asked[0] <= 4 && asked[2] <= 5);
 }

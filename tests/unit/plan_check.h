@@ -24,9 +24,8 @@ static inline void print_plan(void)
 
 static inline void build_and_check(void)
 {
-    if (!build()) {
+    if (!build())
         fail_msg("refused: %s", diag.message);
-    }
     const char *broken = plan_broken_rule(&plan, &wishes, &machine, &small_needs);
     if (broken != NULL) {
         print_plan();

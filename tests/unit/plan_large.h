@@ -46,9 +46,8 @@ static inline void large_guest(uint32_t i, enum large_wishes wish, uint32_t cpus
     uint64_t memory = GIB(40) + MIB(2) * i;
     uint16_t first = (uint16_t)(cpus / 2 - 1 - 2 * i);
 
-    if (wish == LARGE_MIXED) {
+    if (wish == LARGE_MIXED)
         wish = (enum large_wishes)(i % 3);
-    }
     switch (wish) {
     case LARGE_LISTS:
         add_listing("list", LIST(first, (uint16_t)(first - 1)))->memory = memory;
@@ -69,9 +68,8 @@ static inline void large_world(uint32_t cpus, uint32_t guests, enum large_wishes
     world_reset();
     large_cpus(cpus);
     large_memory();
-    for (uint32_t i = 0; i < guests; i++) {
+    for (uint32_t i = 0; i < guests; i++)
         large_guest(i, wish, cpus);
-    }
 }
 
 /* Cores of one thread and of two, so dealt out that the nodes' own cores are not enough. */
@@ -79,12 +77,10 @@ static inline void large_second_try(void)
 {
     large_world(1024, 0, LARGE_CORES);
     machine.cpu_count = 0;
-    for (uint32_t node = 0; node < LARGE_NODES; node++) {
+    for (uint32_t node = 0; node < LARGE_NODES; node++)
         add_cores(node, 43, node % 2 == 0 ? 2 : 1);
-    }
-    for (uint32_t i = 0; i < 172; i++) {
+    for (uint32_t i = 0; i < 172; i++)
         add_guest("odd", 3, GIB(40))->smt = true;
-    }
 }
 
 #endif

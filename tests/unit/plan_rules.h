@@ -46,26 +46,20 @@ static inline const char *rules_of_pieces(const struct plan *p, const struct har
     uint32_t count = 0;
 
     pieces[count++] = (struct rules_piece){p->host_base.raw, p->host_size};
-    for (uint32_t i = 0; i < p->range_count; i++) {
+    for (uint32_t i = 0; i < p->range_count; i++)
         pieces[count++] = (struct rules_piece){p->ranges[i].hpa.raw, p->ranges[i].size};
-    }
-    for (uint32_t i = 0; i < p->free_count; i++) {
+    for (uint32_t i = 0; i < p->free_count; i++)
         pieces[count++] = (struct rules_piece){p->free[i].base.raw, p->free[i].size};
-    }
     qsort(pieces, count, sizeof(pieces[0]), rules_compare);
     for (uint32_t i = 0; i < count; i++) {
-        if (pieces[i].size == 0) {
+        if (pieces[i].size == 0)
             return "a piece of memory is empty";
-        }
-        if (pieces[i].base < MIB(1) || !rules_is_free(hardware, pieces[i].base, pieces[i].size)) {
+        if (pieces[i].base < MIB(1) || !rules_is_free(hardware, pieces[i].base, pieces[i].size))
             return "memory was given away that is not free";
-        }
-        if (i > 0 && pieces[i - 1].base + pieces[i - 1].size > pieces[i].base) {
+        if (i > 0 && pieces[i - 1].base + pieces[i - 1].size > pieces[i].base)
             return "memory was given away twice";
-        }
-        if (!is_aligned(pieces[i].base, PAGE_2M)) {
+        if (!is_aligned(pieces[i].base, PAGE_2M))
             return "memory is not aligned to 2 MiB";
-        }
     }
     return NULL;
 }
@@ -77,22 +71,18 @@ static inline const char *rules_of_ranges(const struct plan *p, const struct pla
     uint64_t gpa_next = 0;
 
     if (guest->first_range > p->range_count ||
-        guest->range_count > p->range_count - guest->first_range) {
+        guest->range_count > p->range_count - guest->first_range)
         return "a guest's ranges are none";
-    }
     for (uint32_t i = 0; i < guest->range_count; i++) {
         const struct plan_range *range = &p->ranges[guest->first_range + i];
-        if (range->gpa.raw != gpa_next) {
+        if (range->gpa.raw != gpa_next)
             return "a guest's memory has a gap";
-        }
-        if (!is_aligned(range->size | range->gpa.raw, PAGE_2M) || range->size > memory) {
+        if (!is_aligned(range->size | range->gpa.raw, PAGE_2M) || range->size > memory)
             return "a guest's range has a wrong size";
-        }
         memory -= range->size;
         gpa_next += range->size;
-        if (range->gpa.raw < PLAN_HOLE_START && gpa_next > PLAN_HOLE_START) {
+        if (range->gpa.raw < PLAN_HOLE_START && gpa_next > PLAN_HOLE_START)
             return "a guest's memory fills its hole";
-        }
         gpa_next = gpa_next == PLAN_HOLE_START ? PLAN_HOLE_END : gpa_next;
     }
     return memory == 0 ? NULL : "a guest's memory is not complete";
@@ -109,9 +99,8 @@ static inline uint32_t rules_threads(const struct hardware *hardware, uint32_t c
 {
     uint32_t threads = 0;
 
-    for (uint32_t i = 0; i < hardware->cpu_count; i++) {
+    for (uint32_t i = 0; i < hardware->cpu_count; i++)
         threads += rules_same_core(hardware, cpu, i);
-    }
     return threads;
 }
 
@@ -121,18 +110,14 @@ static inline uint32_t rules_uniform(const struct hardware *hardware, const uint
 {
     uint32_t threads = rules_threads(hardware, cpus[0]);
 
-    if (count % threads != 0 || (threads & (threads - 1)) != 0) {
+    if (count % threads != 0 || (threads & (threads - 1)) != 0)
         return 1;
-    }
     for (uint32_t i = 0; i < count; i += threads) {
-        if (rules_threads(hardware, cpus[i]) != threads) {
+        if (rules_threads(hardware, cpus[i]) != threads)
             return 1;
-        }
-        for (uint32_t j = i; j < i + threads; j++) {
-            if (!rules_same_core(hardware, cpus[i], cpus[j])) {
+        for (uint32_t j = i; j < i + threads; j++)
+            if (!rules_same_core(hardware, cpus[i], cpus[j]))
                 return 1;
-            }
-        }
     }
     return threads;
 }
@@ -145,28 +130,22 @@ static inline const char *rules_of_wish(const struct plan_guest *guest, const ui
 {
     uint32_t cores = 0;
 
-    if (guest->cpu_count != wish->cpus) {
+    if (guest->cpu_count != wish->cpus)
         return "a guest has not the processors that it wants";
-    }
     for (uint32_t i = 0; i < guest->cpu_count; i++) {
         bool known = false;
-        if (wish->listed && cpus[i] != config->listed[wish->first_listed + i]) {
+        if (wish->listed && cpus[i] != config->listed[wish->first_listed + i])
             return "a guest has not the processors that it lists";
-        }
-        for (uint32_t j = 0; j < i; j++) {
+        for (uint32_t j = 0; j < i; j++)
             known = known || rules_same_core(hardware, cpus[i], cpus[j]);
-        }
         cores += !known;
-        if (known && !wish->listed && !rules_same_core(hardware, cpus[i], cpus[i - 1])) {
+        if (known && !wish->listed && !rules_same_core(hardware, cpus[i], cpus[i - 1]))
             return "siblings are not side by side";
-        }
     }
-    if (!wish->smt && cores != guest->cpu_count) {
+    if (!wish->smt && cores != guest->cpu_count)
         return "a guest has siblings and did not say smt";
-    }
-    if (guest->threads_per_core != rules_uniform(hardware, cpus, guest->cpu_count)) {
+    if (guest->threads_per_core != rules_uniform(hardware, cpus, guest->cpu_count))
         return "threads_per_core is wrong";
-    }
     return NULL;
 }
 
@@ -181,34 +160,28 @@ static inline const char *rules_of_cpus(const struct plan *p, const struct hardw
     for (uint32_t i = 0; i < p->guest_count; i++) {
         const uint16_t *cpus = &p->cpus[p->guests[i].first_cpu];
         for (uint32_t cpu = 0; cpu < p->guests[i].cpu_count; cpu++) {
-            if (cpus[cpu] >= hardware->cpu_count || owner[cpus[cpu]] != 0) {
+            if (cpus[cpu] >= hardware->cpu_count || owner[cpus[cpu]] != 0)
                 return "a processor serves twice";
-            }
             owner[cpus[cpu]] = i + 1;
         }
         const char *broken =
             rules_of_wish(&p->guests[i], cpus, hardware, config, &config->guests[i]);
-        if (broken != NULL) {
+        if (broken != NULL)
             return broken;
-        }
         used += p->guests[i].cpu_count;
     }
-    if (p->cpus_used != used || p->cpu_count != hardware->cpu_count) {
+    if (p->cpus_used != used || p->cpu_count != hardware->cpu_count)
         return "the numbers of processors are wrong";
-    }
     for (uint32_t i = used; i < p->cpu_count; i++) {
-        if (p->cpus[i] >= hardware->cpu_count || owner[p->cpus[i]] != 0) {
+        if (p->cpus[i] >= hardware->cpu_count || owner[p->cpus[i]] != 0)
             return "a left-over processor is not left over";
-        }
         owner[p->cpus[i]] = UINT32_MAX;
     }
     for (uint32_t a = 0; a < hardware->cpu_count; a++) {
-        for (uint32_t b = 0; b < a; b++) {
+        for (uint32_t b = 0; b < a; b++)
             if (rules_same_core(hardware, a, b) && owner[a] != owner[b] && owner[a] != UINT32_MAX &&
-                owner[b] != UINT32_MAX) {
+                owner[b] != UINT32_MAX)
                 return "two guests share a core";
-            }
-        }
     }
     return NULL;
 }
@@ -223,14 +196,11 @@ static inline const char *rules_of_mmio(const struct plan *p, const struct plan_
     for (uint32_t i = 0; i < guest->mmio_count; i++) {
         const struct plan_range *range = &p->mmio[guest->first_mmio + i];
         uint64_t end = range->gpa.raw + range->size;
-        if (range->size == 0 ||
-            !is_aligned(range->gpa.raw | range->size | range->hpa.raw, PAGE_4K)) {
+        if (range->size == 0 || !is_aligned(range->gpa.raw | range->size | range->hpa.raw, PAGE_4K))
             return "a BAR's range is not one of pages";
-        }
         if (range->gpa.raw < before || range->gpa.raw < PLAN_HOLE_START ||
-            (range->gpa.raw < PLAN_HOLE_END && end > UINT64_C(0xfe000000))) {
+            (range->gpa.raw < PLAN_HOLE_END && end > UINT64_C(0xfe000000)))
             return "a BAR's range is in the way";
-        }
         before = end;
     }
     return NULL;
@@ -249,22 +219,18 @@ static inline const char *rules_of_targets(const struct plan *p, const struct pl
 
     for (uint32_t i = 0; i < hardware->range_count; i++) {
         const struct hardware_range *there = &hardware->ranges[i];
-        if (there->kind != MEMORY_RESERVED && rules_overlap(range, there->base.raw, there->size)) {
+        if (there->kind != MEMORY_RESERVED && rules_overlap(range, there->base.raw, there->size))
             return "a BAR's range is memory";
-        }
     }
     for (uint32_t i = 0; i < hardware->owned_count; i++) {
         const struct hardware_owned *there = &hardware->owned[i];
-        if (!there->io && rules_overlap(range, there->base, there->size)) {
+        if (!there->io && rules_overlap(range, there->base, there->size))
             return "a BAR's range is the hypervisor's";
-        }
     }
-    for (uint32_t i = 0; i < p->device_count; i++) {
+    for (uint32_t i = 0; i < p->device_count; i++)
         if (plan_msix_pages(&p->devices[i], &table) &&
-            rules_overlap(range, table.hpa.raw, table.size)) {
+            rules_overlap(range, table.hpa.raw, table.size))
             return "a BAR's range shows an MSI-X table";
-        }
-    }
     return rules_overlap(range, 0, MIB(1)) || rules_overlap(range, 0xfec00000, 0x1400000)
                ? "a BAR's range is where a PC has other things"
                : NULL;
@@ -276,27 +242,21 @@ static inline const char *rules_of_devices(const struct plan *p)
     for (uint32_t i = 0; i < p->device_count; i++) {
         const struct plan_device *a = &p->devices[i];
         const struct plan_guest *guest = &p->guests[a->guest];
-        if (i < guest->first_device || i - guest->first_device >= guest->device_count) {
+        if (i < guest->first_device || i - guest->first_device >= guest->device_count)
             return "a function is not among its guest's";
-        }
-        if (a->gsi != 0 && (a->guest_gsi < PLAN_FIRST_PIN || a->guest_gsi > PLAN_LAST_PIN)) {
+        if (a->gsi != 0 && (a->guest_gsi < PLAN_FIRST_PIN || a->guest_gsi > PLAN_LAST_PIN))
             return "a line is none of the guest's PCI lines";
-        }
         for (uint32_t j = 0; j < i; j++) {
             const struct plan_device *b = &p->devices[j];
-            if (a->function.address.raw == b->function.address.raw) {
+            if (a->function.address.raw == b->function.address.raw)
                 return "a function was given away twice";
-            }
-            if (a->function.group == b->function.group && a->guest != b->guest) {
+            if (a->function.group == b->function.group && a->guest != b->guest)
                 return "a group serves two guests";
-            }
-            if (a->gsi != 0 && a->gsi == b->gsi && a->guest != b->guest) {
+            if (a->gsi != 0 && a->gsi == b->gsi && a->guest != b->guest)
                 return "a line serves two guests";
-            }
             if (a->gsi != 0 && b->gsi != 0 && a->guest == b->guest &&
-                (a->gsi == b->gsi) != (a->guest_gsi == b->guest_gsi)) {
+                (a->gsi == b->gsi) != (a->guest_gsi == b->guest_gsi))
                 return "two lines are one in a guest, or one is two";
-            }
         }
     }
     for (uint32_t i = 0; i < p->mmio_count; i++) {
@@ -309,9 +269,8 @@ static inline const char *rules_of_devices(const struct plan *p)
                                           i < (uint32_t)guest->first_mmio + guest->mmio_count);
             }
             if (!one_guest && a->hpa.raw < b->hpa.raw + b->size &&
-                b->hpa.raw < a->hpa.raw + a->size) {
+                b->hpa.raw < a->hpa.raw + a->size)
                 return "two guests have one page of registers";
-            }
         }
     }
     return NULL;
@@ -333,9 +292,8 @@ static inline bool rules_take_page(void *context, hpa_t *page)
 {
     uint32_t *count = context;
 
-    if (*count == RULES_MAX_TABLES) {
+    if (*count == RULES_MAX_TABLES)
         return false;
-    }
     memset(rules_tables[*count], 0, sizeof(rules_tables[0]));
     *page = hpa(PAGE_4K * ++*count);
     return true;
@@ -353,31 +311,25 @@ static inline const char *rules_of_tables(const struct plan *p, const struct pla
                               .take_page = rules_take_page,
                               .context = &count};
 
-    for (uint32_t i = 0; i < guest->range_count; i++) {
+    for (uint32_t i = 0; i < guest->range_count; i++)
         pages_2m += p->ranges[guest->first_range + i].size / PAGE_2M;
-    }
-    for (uint32_t i = 0; i < guest->mmio_count; i++) {
+    for (uint32_t i = 0; i < guest->mmio_count; i++)
         pages_2m += p->mmio[guest->first_mmio + i].size / PAGE_2M;
-    }
-    if (pages_2m > GIB(256) / PAGE_2M) {
+    if (pages_2m > GIB(256) / PAGE_2M)
         return NULL;
-    }
-    if (!pagetable_init(&table)) {
+    if (!pagetable_init(&table))
         return "no page for the root";
-    }
     for (uint32_t i = 0; i < guest->range_count; i++) {
         const struct plan_range *range = &p->ranges[guest->first_range + i];
         if (!pagetable_map(&table, range->gpa.raw, range->hpa.raw, range->size,
-                           MAP_READ | MAP_WRITE | MAP_EXEC)) {
+                           MAP_READ | MAP_WRITE | MAP_EXEC))
             return "a guest's range cannot be mapped";
-        }
     }
     for (uint32_t i = 0; i < guest->mmio_count; i++) {
         const struct plan_range *range = &p->mmio[guest->first_mmio + i];
         if (!pagetable_map(&table, range->gpa.raw, range->hpa.raw, range->size,
-                           MAP_READ | MAP_WRITE | MAP_UNCACHED)) {
+                           MAP_READ | MAP_WRITE | MAP_UNCACHED))
             return "a BAR lies where something else is in the guest";
-        }
     }
     return count == guest->table_pages ? NULL : "table_pages is not what the tables need";
 }
@@ -387,14 +339,12 @@ static inline uint64_t domain_bytes(const struct plan *p, const struct plan_gues
 {
     uint64_t memory = 0, low, pages;
 
-    for (uint32_t i = 0; i < guest->range_count; i++) {
+    for (uint32_t i = 0; i < guest->range_count; i++)
         memory += p->ranges[guest->first_range + i].size;
-    }
     low = memory < PLAN_HOLE_START ? memory : PLAN_HOLE_START;
     pages = pagetable_pages_for(0, 0, low, false);
-    if (memory > low) {
+    if (memory > low)
         pages += pagetable_pages_for(PLAN_HOLE_END, PLAN_HOLE_END, memory - low, false) - 2;
-    }
     return guest->device_count > 0 ? pages * PAGE_4K : 0;
 }
 
@@ -405,18 +355,14 @@ static inline const char *rules_of_sums(const struct plan *p, const struct hardw
     uint64_t host = needs->fixed + hardware->iommu_bytes + needs->per_cpu * hardware->cpu_count +
                     needs->per_guest * p->guest_count + needs->per_vcpu * p->cpus_used;
 
-    for (uint32_t i = 0; i < p->free_count; i++) {
+    for (uint32_t i = 0; i < p->free_count; i++)
         free += p->free[i].size;
-    }
-    for (uint32_t i = 0; i < p->guest_count; i++) {
+    for (uint32_t i = 0; i < p->guest_count; i++)
         host += PAGE_4K * p->guests[i].table_pages + domain_bytes(p, &p->guests[i]);
-    }
-    for (uint32_t i = 0; i < p->device_count; i++) {
+    for (uint32_t i = 0; i < p->device_count; i++)
         host += needs->per_device + PCI_MSIX_ENTRY * p->devices[i].function.caps.msix_vectors;
-    }
-    if (p->memory_left != free) {
+    if (p->memory_left != free)
         return "memory_left is not the sum of what is free";
-    }
     return p->host_size == align_up(host, PAGE_4K) ? NULL : "host_size is not what is needed";
 }
 
@@ -427,27 +373,21 @@ static inline const char *plan_broken_rule(const struct plan *p, const struct co
 {
     const char *broken = rules_of_pieces(p, hardware);
 
-    if (p->guest_count != config->guest_count) {
+    if (p->guest_count != config->guest_count)
         return "the plan has not as many guests as the config";
-    }
     for (uint32_t i = 0; broken == NULL && i < p->guest_count; i++) {
         broken = rules_of_ranges(p, &p->guests[i], config->guests[i].memory);
-        if (broken == NULL) {
+        if (broken == NULL)
             broken = rules_of_tables(p, &p->guests[i], hardware->page_1g);
-        }
-        if (broken == NULL) {
+        if (broken == NULL)
             broken = rules_of_mmio(p, &p->guests[i]);
-        }
     }
-    for (uint32_t i = 0; broken == NULL && i < p->mmio_count; i++) {
+    for (uint32_t i = 0; broken == NULL && i < p->mmio_count; i++)
         broken = rules_of_targets(p, &p->mmio[i], hardware);
-    }
-    if (broken == NULL) {
+    if (broken == NULL)
         broken = rules_of_cpus(p, hardware, config);
-    }
-    if (broken == NULL) {
+    if (broken == NULL)
         broken = rules_of_devices(p);
-    }
     return broken != NULL ? broken : rules_of_sums(p, hardware, needs);
 }
 

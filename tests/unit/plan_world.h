@@ -29,9 +29,8 @@ static inline void add_cores(uint32_t node, uint32_t cores, uint32_t threads)
 {
     static uint32_t next;
 
-    if (machine.cpu_count == 0) {
+    if (machine.cpu_count == 0)
         next = 0;
-    }
     for (uint32_t core = 0; core < cores; core++) {
         for (uint32_t thread = 0; thread < threads; thread++) {
             machine.cpus[machine.cpu_count++] = (struct hardware_cpu){

@@ -53,12 +53,11 @@ static struct capture load(const char *path)
 
     if (!file)
         fail_msg("%s: run this from the root of the repository", path);
-    while (fgets(line, sizeof(line), file)) {
+    while (fgets(line, sizeof(line), file))
         if (line[0] == ' ')
             add_bytes(&capture, line);
         else if (line[0] != '#' && strchr(line, '@'))
             open_table(&capture, line);
-    }
     fclose(file);
     return capture;
 }

@@ -424,10 +424,9 @@ static void test_only_what_is_needed(void **state)
 {
     struct image *m = *state;
 
-    for (size_t i = 0; i < ARRAY_COUNT(machine_tables); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(machine_tables); i++)
         if (machine_tables[i] != MADT_AT)
             image_put(m, XSDT_AT + HEADER_SIZE + 8 * i, 8, 0);
-    }
     parse(m);
     assert_int_equal(host.madt.cpu_count, 3);
     assert_false(host.fadt.present);

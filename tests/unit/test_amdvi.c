@@ -121,9 +121,8 @@ static void machine_with_three_units(void)
     host.ivrs.unit_count = 3;
     host.ivrs.range_count = 1;
     host.ivrs.ranges[0] = (struct ivrs_range){.first = 0, .last = 0x1ff};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         host.ivrs.units[i].range_count = 1;
-    }
     host.ivrs.units[2].segment = 7;
     features = AMDVI_FEATURE_GA_SUP | AMDVI_FEATURE_IA_SUP;
     dead = absent = -1;
@@ -144,9 +143,8 @@ static const struct amdvi_dte *dte_at(struct iommu_source source)
 {
     int unit = source.segment == 7 ? 2 : 0;
 
-    if (source.id >= started[unit].size / 32) {
+    if (source.id >= started[unit].size / 32)
         return NULL;
-    }
     return (const struct amdvi_dte *)host_at(started[unit].table.raw) + source.id;
 }
 
@@ -154,28 +152,24 @@ static uint64_t walk(struct iommu_source source, uint64_t address)
 {
     const struct amdvi_dte *dte = dte_at(source);
 
-    if (!dte) {
+    if (!dte)
         return UINT64_MAX;
-    }
     uint64_t entry = dte->words[0];
     assert_int_equal(entry & 3, 3); /* without V or TV anything would pass */
     int level = (int)field_get(BITS(11, 9), entry);
-    if (level == 0) {
+    if (level == 0)
         return (entry & BITS(62, 61)) == 0 ? UINT64_MAX : address;
-    }
     for (int above = level + 1; level > 0;) {
         const uint64_t *table = host_at(entry & BITS(51, 12));
         int shift = 12 + 9 * (level - 1);
         assert_true(level < above);
         entry = table[(address >> shift) & 511];
-        if ((entry & 1) == 0 || (entry & BITS(62, 61)) != BITS(62, 61)) {
+        if ((entry & 1) == 0 || (entry & BITS(62, 61)) != BITS(62, 61))
             return UINT64_MAX;
-        }
         above = level;
         level = (int)field_get(BITS(11, 9), entry);
-        if (level == 0) {
+        if (level == 0)
             return (entry & BITS(51, 12)) + (address & (BIT(shift) - 1));
-        }
     }
     return UINT64_MAX;
 }
@@ -185,14 +179,12 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
 {
     const struct amdvi_dte *dte = dte_at(source);
 
-    if (!dte) {
+    if (!dte)
         return false;
-    }
     uint64_t word = dte->words[2];
     assert_int_equal(word & 1, 1); /* without IV anything would pass */
-    if (field_get(BITS(61, 60), word) != 2 || message->data >= 1u << field_get(BITS(4, 1), word)) {
+    if (field_get(BITS(61, 60), word) != 2 || message->data >= 1u << field_get(BITS(4, 1), word))
         return false;
-    }
     const void *table = host_at(word & BITS(51, 7));
     if (!started[0].wide) {
         uint32_t entry = ((const uint32_t *)table)[message->data];

@@ -47,9 +47,8 @@ static void command_run(const struct amdvi_pair *what)
 {
     switch (what->low >> 60) {
     case 1:
-        if ((what->low & 2) != 0) {
+        if ((what->low & 2) != 0)
             interrupt_of(AMDVI_STATUS_COM_WAIT_INT, BIT(4));
-        }
         if ((what->low & 1) != 0) {
             *(uint64_t *)host_at(what->low & BITS(51, 3)) = what->high;
             unit.waits++;
@@ -109,9 +108,8 @@ static void control(uint64_t value)
     uint64_t changed = value ^ unit.control;
 
     /* The kind of interrupt entries is known before anything runs. */
-    if ((changed & (AMDVI_CONTROL_GA_EN | AMDVI_CONTROL_XT_EN)) != 0) {
+    if ((changed & (AMDVI_CONTROL_GA_EN | AMDVI_CONTROL_XT_EN)) != 0)
         assert_int_equal(value & RUNNING, 0);
-    }
     if ((changed & value & AMDVI_CONTROL_IOMMU_EN) != 0) {
         assert_int_equal(unit.device_table, TABLE | 1); /* two pages */
         assert_int_equal(unit.exclusion, 0);
@@ -338,9 +336,8 @@ static void test_event_interrupt(void **state)
         assert_int_equal(unit.nmis, i);
         assert_false(amdvi_unit_listen(placed, false));
         event(UINT64_C(2) << 60, 0x4000);
-        for (int n = 0; n < 3; n++) {
+        for (int n = 0; n < 3; n++)
             assert_true(amdvi_unit_poll(placed, &fault));
-        }
         assert_false(amdvi_unit_poll(placed, &fault));
         assert_int_equal(unit.nmis, i);
     }

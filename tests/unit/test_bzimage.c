@@ -79,9 +79,8 @@ static void test_every_length(void **state)
 {
     (void)state;
     good_file();
-    for (head_size = 0; head_size < 0x26c; head_size++) {
+    for (head_size = 0; head_size < 0x26c; head_size++)
         assert_false(parse());
-    }
     head_size = 0x26c;
     assert_true(parse());
 }

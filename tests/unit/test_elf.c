@@ -55,9 +55,8 @@ static bool parse(void)
 {
     uint8_t *file = malloc(file_size);
 
-    for (size_t i = 0; i < file_size; i++) {
+    for (size_t i = 0; i < file_size; i++)
         file[i] = i < sizeof(head) ? ((const uint8_t *)&head)[i] : 0;
-    }
     bool good = elf_parse(file, file_size, &image, &diag);
     free(file);
     return good;
@@ -102,9 +101,8 @@ static void test_every_length(void **state)
 {
     (void)state;
     good_file();
-    for (file_size = 0; file_size < 0x3088; file_size++) {
+    for (file_size = 0; file_size < 0x3088; file_size++)
         assert_false(parse());
-    }
     file_size = 0x3088;
     assert_true(parse());
 }

@@ -187,9 +187,8 @@ static void test_faults(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < IOMMU_FAULT_KINDS; kind++) {
+    for (int kind = 0; kind < IOMMU_FAULT_KINDS; kind++)
         assert_true(strlen(iommu_fault_name((enum iommu_fault_kind)kind)) > 10);
-    }
 }
 
 int main(void)

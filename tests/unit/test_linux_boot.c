@@ -49,9 +49,8 @@ static uint64_t get(const uint8_t *page, size_t offset, size_t size)
 {
     uint64_t value = 0;
 
-    for (size_t i = size; i-- > 0;) {
+    for (size_t i = size; i-- > 0;)
         value = value << 8 | page[offset + i];
-    }
     return value;
 }
 
@@ -211,9 +210,8 @@ static void test_kernel_placement(void **state)
         image.init_size = cases[i].init_size;
         image.relocatable = cases[i].relocatable;
         assert_int_equal(linux_place(&guest, &image, &layout, &diag), cases[i].at != 0);
-        if (cases[i].at != 0) {
+        if (cases[i].at != 0)
             assert_int_equal(layout.kernel.raw, cases[i].at);
-        }
     }
 }
 
@@ -301,9 +299,8 @@ static void test_boot_params(void **state)
     memset(page, 0x5a, LINUX_PAGE_SIZE);
     assert_true(linux_place(&guest, &image, &layout, &diag));
     linux_fill_boot_params(page, &guest, &image, &layout);
-    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
         assert_int_equal(get(page, fields[i].offset, fields[i].size), fields[i].value);
-    }
     assert_e820(page, 0, 0, 0xa0000, 1);
     assert_e820(page, 1, 0xa0000, 0xe0000, 2);
     assert_e820(page, 2, 0xe0000, 0xf0000, 3);

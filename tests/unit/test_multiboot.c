@@ -262,9 +262,8 @@ static void test_broken_tags(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         world_elf(true);
         world_multiboot2(cases[i].tags, sizeof(cases[i].tags));
-        if (i != ARRAY_COUNT(cases) - 1) {
+        if (i != ARRAY_COUNT(cases) - 1)
             refused(2, cases[i].message);
-        }
     }
     world_segment(true, 0, 1, WORLD_CODE, 0x100000, 0x1000, 0x1000);
     refused(2, cases[ARRAY_COUNT(cases) - 1].message);

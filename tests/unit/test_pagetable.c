@@ -32,9 +32,8 @@ static uint64_t *table_at(void *context, hpa_t table)
 static bool take_page(void *context, hpa_t *page)
 {
     assert_ptr_equal(context, pool);
-    if (pool_used == pool_size) {
+    if (pool_used == pool_size)
         return false;
-    }
     *page = hpa(POOL_BASE + PAGE_4K * pool_used++);
     return true;
 }

@@ -28,9 +28,8 @@ static uint64_t *table_at(void *context, hpa_t table)
 static bool take_page(void *context, hpa_t *page)
 {
     (void)context;
-    if (used == POOL_PAGES) {
+    if (used == POOL_PAGES)
         return false;
-    }
     *page = hpa(POOL_BASE + PAGE_4K * used++);
     return true;
 }
@@ -148,9 +147,8 @@ static void test_reach(void **state)
         assert_int_equal(pagetable_map(&table, cases[i].from, 0, PAGE_4K, MAP_READ),
                          cases[i].mapped);
         assert_int_equal(pagetable_lookup(&table, cases[i].from, &entry), cases[i].mapped ? 1 : 0);
-        if (cases[i].mapped) {
+        if (cases[i].mapped)
             assert_false(pagetable_map(&table, cases[i].from, 0, PAGE_4K, MAP_READ));
-        }
     }
 }
 

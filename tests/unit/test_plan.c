@@ -98,9 +98,8 @@ static void test_fragments(void **state)
     (void)state;
     small_machine();
     machine.range_count = 0;
-    for (uint32_t i = 0; i < 10; i++) {
+    for (uint32_t i = 0; i < 10; i++)
         add_range_of(MEMORY_FREE, GIB(1) + i * MIB(100), MIB(10) + i * MIB(2), 0);
-    }
     add_guest("a", 1, MIB(100));
     add_guest("b", 1, MIB(60));
     build_and_check();
@@ -242,9 +241,8 @@ static void test_long_lists_are_cut(void **state)
     add_cores(0, 64, 2);
     machine.range_count = 0;
     add_range_of(MEMORY_FREE, MIB(16), MIB(8), 0);
-    for (uint32_t i = 0; i < 12; i++) {
+    for (uint32_t i = 0; i < 12; i++)
         add_range_of(MEMORY_FREE, GIB(1) + i * MIB(100), MIB(10), 0);
-    }
     for (uint32_t i = 0; i < 40; i++) {
         static char names[40][8];
         snprintf(names[i], sizeof(names[i]), "g%u", i);
@@ -287,9 +285,8 @@ static void test_scattered_processors_are_cut(void **state)
     machine.cpu_count = 0;
     machine.smt_shift = 1;
     add_cores(0, 256, 2);
-    for (uint32_t i = 0; i < 200; i++) {
+    for (uint32_t i = 0; i < 200; i++)
         add_guest("g", 1, MIB(2));
-    }
     build_and_check();
     print_plan();
     const char *idle = strstr(table, "idle siblings    1,3,5");

@@ -15,9 +15,8 @@
 static void assert_cpus(uint32_t guest, const uint16_t *expected, uint32_t count)
 {
     assert_int_equal(plan.guests[guest].cpu_count, count);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         assert_int_equal(cpu_of(guest, i), expected[i]);
-    }
 }
 
 static uint32_t threads_of(uint32_t guest)
@@ -167,9 +166,8 @@ static void test_threads_listed_apart(void **state)
     /* Firmware lists the first threads of all cores, then the second ones. */
     small_machine();
     machine.smt_shift = 1;
-    for (uint32_t i = 0; i < 4; i++) {
+    for (uint32_t i = 0; i < 4; i++)
         machine.cpus[i].apic_id = (i % 2) * 2 + i / 2; /* cores 0 1 0 1 */
-    }
     add_guest("a", 2, MIB(2))->smt = true;
     add_guest("b", 2, MIB(2))->smt = true;
     build_and_check();
@@ -203,12 +201,10 @@ static void test_one_node_where_possible(void **state)
     add_guest("large", 8, GIB(1))->smt = true;
     build_and_check();
     /* The large one first: it fills node 0, the other goes to node 1 with its memory. */
-    for (uint32_t i = 0; i < 8; i++) {
+    for (uint32_t i = 0; i < 8; i++)
         assert_int_equal(machine.cpus[cpu_of(1, i)].node, 0);
-    }
-    for (uint32_t i = 0; i < 6; i++) {
+    for (uint32_t i = 0; i < 6; i++)
         assert_int_equal(machine.cpus[cpu_of(0, i)].node, 1);
-    }
     assert_int_equal(range_of(0, 0)->hpa.raw, GIB(8));
     assert_int_equal(range_of(1, 0)->hpa.raw, GIB(4));
 }
@@ -397,9 +393,8 @@ static void test_sockets_with_gaps_between_ids(void **state)
     assert_int_equal(machine.cpus[639].apic_id, 3 << 8 | 79 << 1 | 1);
     assert_int_equal(threads_of(0), 2);
     assert_int_equal(machine.cpus[cpu_of(0, 1)].apic_id, machine.cpus[cpu_of(0, 0)].apic_id + 1);
-    for (uint32_t i = 0; i < 64; i++) {
+    for (uint32_t i = 0; i < 64; i++)
         assert_int_equal(machine.cpus[cpu_of(0, i)].node, machine.cpus[cpu_of(0, 0)].node);
-    }
 }
 
 static void test_sibling_that_is_disabled(void **state)
@@ -411,9 +406,8 @@ static void test_sibling_that_is_disabled(void **state)
     machine.smt_shift = 1;
     for (uint32_t core = 0; core < 4; core++) {
         machine.cpus[machine.cpu_count++] = (struct hardware_cpu){.apic_id = core << 5};
-        if (core % 2 == 0) {
+        if (core % 2 == 0)
             machine.cpus[machine.cpu_count++] = (struct hardware_cpu){.apic_id = core << 5 | 1};
-        }
     }
     add_guest("smt", 4, MIB(2))->smt = true;
     add_guest("single", 2, MIB(2));

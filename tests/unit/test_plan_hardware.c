@@ -126,9 +126,8 @@ static void test_full_table(void **state)
 {
     (void)state;
     memset(&machine, 0, sizeof(machine));
-    for (uint64_t i = 0; i < HARDWARE_MAX_RANGES; i++) {
+    for (uint64_t i = 0; i < HARDWARE_MAX_RANGES; i++)
         assert_true(hardware_add_memory(&machine, i * 0x4000, 0x3000, MEMORY_FREE));
-    }
     assert_false(hardware_add_memory(&machine, 0x1000, 0x1000, MEMORY_RESERVED));
     assert_false(hardware_add_memory(&machine, 0x10000000, 0x1000, MEMORY_RESERVED));
     assert_false(hardware_set_node(&machine, 0x1000, 0x1000, 1));
@@ -154,9 +153,8 @@ static void test_against_pages(void **state)
             int kind = rand() % 3;
             assert_true(hardware_add_memory(&machine, first * PAGE_4K, count * PAGE_4K,
                                             (enum hardware_memory)kind));
-            for (uint32_t page = first; page < first + count; page++) {
+            for (uint32_t page = first; page < first + count; page++)
                 kinds[page] = kind > kinds[page] ? kind : kinds[page];
-            }
         }
         for (uint32_t i = 0; i < machine.range_count; i++) {
             const struct hardware_range *range = &machine.ranges[i];
@@ -172,9 +170,8 @@ static void test_against_pages(void **state)
                             before->kind != range->kind);
             }
         }
-        for (uint32_t page = 0; page < PAGES; page++) {
+        for (uint32_t page = 0; page < PAGES; page++)
             assert_int_equal(kinds[page], -1);
-        }
     }
 }
 

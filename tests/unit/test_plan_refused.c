@@ -183,9 +183,8 @@ static void test_memory_of_many_beyond_all_bounds(void **state)
 {
     (void)state;
     small_machine();
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         add_guest("web", 1, PLAN_MAX_MEMORY);
-    }
     refused(12, 10,
             "guest web wants 67108864 MiB of memory, but only 4192 MiB of the 4192 MiB free in 2 "
             "MiB pieces are left for it (all guests together want 268435456 MiB)",
@@ -198,9 +197,8 @@ static void test_memory_in_small_pieces_does_not_count(void **state)
     small_machine();
     machine.range_count = 0;
     add_range_of(MEMORY_FREE, MIB(16), MIB(4), 0);
-    for (uint32_t i = 0; i < 500; i++) {
+    for (uint32_t i = 0; i < 500; i++)
         add_range_of(MEMORY_FREE, GIB(1) + i * MIB(4) + KIB(4), MIB(2), 0);
-    }
     add_guest("web", 1, MIB(64));
     refused(
         12, 10,
@@ -216,9 +214,8 @@ static void test_no_piece_for_the_hypervisor(void **state)
     (void)state;
     small_machine();
     machine.range_count = 0;
-    for (uint32_t i = 0; i < 8; i++) {
+    for (uint32_t i = 0; i < 8; i++)
         add_range_of(MEMORY_FREE, GIB(1) + i * MIB(4), MIB(2), 0);
-    }
     add_guest("web", 1, MIB(4));
     assert_false(build_with(&needs));
     assert_string_equal(diag.message,

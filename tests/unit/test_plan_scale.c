@@ -33,15 +33,13 @@ static void test_nobody_is_far_from_his_memory(void **state)
     for (uint32_t i = 0; i < plan.guest_count; i++) {
         uint32_t node = machine.cpus[cpu_of(i, 0)].node;
         assert_int_equal(plan.guests[i].threads_per_core, 2);
-        for (uint32_t vcpu = 1; vcpu < plan.guests[i].cpu_count; vcpu++) {
+        for (uint32_t vcpu = 1; vcpu < plan.guests[i].cpu_count; vcpu++)
             assert_int_equal(machine.cpus[cpu_of(i, vcpu)].node, node);
-        }
         for (uint32_t j = 0; j < machine.range_count; j++) {
             const struct hardware_range *range = &machine.ranges[j];
             uint64_t first = range_of(i, 0)->hpa.raw;
-            if (first >= range->base.raw && first < range->base.raw + range->size) {
+            if (first >= range->base.raw && first < range->base.raw + range->size)
                 assert_int_equal(range->node, node);
-            }
         }
     }
 }

@@ -136,25 +136,21 @@ static uint64_t walk(struct iommu_source source, uint64_t address)
 {
     const struct vtd_pair *root = host_at(roots_of(source.segment)->contexts.raw);
     uint64_t entry = root[source.id >> 8].low;
-    if ((entry & 1) == 0) {
+    if ((entry & 1) == 0)
         return UINT64_MAX;
-    }
     const struct vtd_pair *context = host_at(entry & ~UINT64_C(0xfff));
     entry = context[source.id & 0xff].low;
     int levels = 2 + (int)(context[source.id & 0xff].high & 7);
-    if ((entry & 1) == 0) {
+    if ((entry & 1) == 0)
         return UINT64_MAX;
-    }
     for (int level = levels; level > 0; level--) {
         const uint64_t *table = host_at(entry & BITS(51, 12));
         int shift = 12 + 9 * (level - 1);
         entry = table[(address >> shift) & 511];
-        if ((entry & 3) != 3) {
+        if ((entry & 3) != 3)
             return UINT64_MAX;
-        }
-        if (level == 1 || (entry & 0x80) != 0) {
+        if (level == 1 || (entry & 0x80) != 0)
             return (entry & BITS(51, 12)) + (address & (BIT(shift) - 1));
-        }
     }
     return UINT64_MAX;
 }
@@ -180,13 +176,11 @@ static bool interrupt(struct iommu_source source, const struct iommu_message *me
     uint64_t handle = field_get(BITS(19, 5), message->address) | (message->address >> 2 & 1) << 15;
     uint64_t index = handle + ((message->address & 8) != 0 ? message->data : 0);
 
-    if ((message->address & 0x10) == 0 || index >= roots_of(source.segment)->irte_count) {
+    if ((message->address & 0x10) == 0 || index >= roots_of(source.segment)->irte_count)
         return false;
-    }
     const struct vtd_pair *entry = &table[index];
-    if ((entry->low & 1) == 0 || !verified(entry->high, source.id)) {
+    if ((entry->low & 1) == 0 || !verified(entry->high, source.id))
         return false;
-    }
     *irq = (struct iommu_irq){.apic_id = (uint32_t)(entry->low >> 32),
                               .vector = (uint8_t)(entry->low >> 16),
                               .nmi = (entry->low >> 5 & 7) == 4};
@@ -200,13 +194,11 @@ static bool silent(struct iommu_source source, const struct iommu_client *client
     const struct vtd_pair *table = host_at(roots_of(source.segment)->irtes.raw);
     uint64_t entry = root[source.id >> 8].low, all = UINT64_MAX;
 
-    if ((entry & 1) == 0) {
+    if ((entry & 1) == 0)
         return false;
-    }
     const struct vtd_pair *context = host_at(entry & ~UINT64_C(0xfff));
-    for (uint32_t n = 0; n < irqs; n++) {
+    for (uint32_t n = 0; n < irqs; n++)
         all &= table[client->first_irq + n].low;
-    }
     return (context[source.id & 0xff].low & all & 2) != 0;
 }
 
@@ -334,9 +326,8 @@ static void test_domains_run_out(void **state)
     machine_with_three_units();
     cap &= ~VTD_CAP_ND; /* 16 domains, of which 0 is nobody's */
     assert_int_equal(boot(&diag), IOMMU_ON);
-    for (int i = 1; i < 16; i++) {
+    for (int i = 1; i < 16; i++)
         domain_of(rt, 1);
-    }
     assert_false(iommu_domain(&domain, rt, 1, &diag));
     assert_non_null(strstr(diag.message, "15 domains"));
 }

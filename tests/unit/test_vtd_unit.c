@@ -60,9 +60,8 @@ static int setup(void **state)
 
 static void latch(uint64_t bit, bool on)
 {
-    if ((unit.stuck & bit) == 0) {
+    if ((unit.stuck & bit) == 0)
         unit.status = on ? unit.status | bit : unit.status & ~bit;
-    }
 }
 
 static void global_command(uint64_t value)
@@ -94,9 +93,8 @@ static void global_command(uint64_t value)
         unit.irtes_stale = true;
         latch(VTD_GCMD_SIRTP, true);
     }
-    if ((once & VTD_GCMD_WBF) != 0) {
+    if ((once & VTD_GCMD_WBF) != 0)
         unit.status |= unit.stuck & VTD_GCMD_WBF; /* else it is done already */
-    }
     latch(changed, (value & changed) != 0);
 }
 
@@ -107,9 +105,8 @@ static void completion_event(void)
 
     unit.ics |= 1;
     if (sent && unit.iedata == 0x400 && unit.ieaddr == 0xfee45000 && unit.ieuaddr == 0x12300 &&
-        !unit.fixed_only) {
+        !unit.fixed_only)
         nmis++;
-    }
 }
 
 static void descriptor_run(const struct vtd_pair *what)
@@ -155,9 +152,8 @@ static uint32_t fault_status(void)
 {
     uint32_t status = unit.faults;
 
-    for (unsigned i = 0; i < RECORDS; i++) {
+    for (unsigned i = 0; i < RECORDS; i++)
         status |= unit.records[i].high & VTD_FRCD_F ? (uint32_t)VTD_FSTS_PPF : 0;
-    }
     return status;
 }
 
@@ -230,9 +226,8 @@ static bool event_write(uint32_t reg, uint32_t value)
     uint32_t base = reg < VTD_IECTL_REG ? VTD_FECTL_REG : VTD_IECTL_REG;
     uint32_t *const *event = base == VTD_FECTL_REG ? fault : wait;
 
-    if (reg < base || reg >= base + 16) {
+    if (reg < base || reg >= base + 16)
         return false;
-    }
     assert_true(reg == base || *event[0] == VTD_FECTL_IM);
     *event[(reg - base) / 4] = value;
     return true;
@@ -240,9 +235,8 @@ static bool event_write(uint32_t reg, uint32_t value)
 
 static void unit_write(uint32_t reg, uint64_t value, int size)
 {
-    if (event_write(reg, (uint32_t)value)) {
+    if (event_write(reg, (uint32_t)value))
         return;
-    }
     if (reg >= FRO) {
         struct vtd_pair *record = &unit.records[(reg - FRO) / 16];
         assert_int_equal(reg % 16, 12);
@@ -270,9 +264,8 @@ static void unit_write(uint32_t reg, uint64_t value, int size)
         break;
     case VTD_FSTS_REG:
         unit.faults &= ~(uint32_t)value;
-        if ((unit.status & VTD_GCMD_QIE) != 0) { /* it looks at the same descriptor again */
+        if ((unit.status & VTD_GCMD_QIE) != 0) /* it looks at the same descriptor again */
             queue_run();
-        }
         break;
     case VTD_ICS_REG:
         unit.ics &= ~(uint32_t)value;
@@ -290,9 +283,8 @@ static void unit_write(uint32_t reg, uint64_t value, int size)
         break;
     case VTD_IQT_REG:
         unit.iqt = value;
-        if ((unit.status & VTD_GCMD_QIE) != 0) {
+        if ((unit.status & VTD_GCMD_QIE) != 0)
             queue_run();
-        }
         break;
     default:
         fail_msg("write of register %x", reg);
@@ -514,9 +506,8 @@ static void test_faults(void **state)
     assert_int_equal(unit.reads, 1);
     for (unsigned round = 0; round < 3; round++) {
         unit.faults = (uint32_t)VTD_FSTS_PFO;
-        for (unsigned i = 0; i < RECORDS; i++) {
+        for (unsigned i = 0; i < RECORDS; i++)
             unit.records[i] = (struct vtd_pair){0x1000 * i, VTD_FRCD_F | UINT64_C(2) << 32 | i};
-        }
         for (unsigned i = 0; i < RECORDS; i++) {
             unit.reads = 0;
             assert_true(vtd_unit_poll(placed, &fault));

@@ -70,14 +70,13 @@ static bool legacy_prefix(struct decoder *d, uint8_t byte)
 
 static void prefixes(struct decoder *d)
 {
-    for (unsigned i = 0; i < INSN_MAX_LENGTH; i++, d->at++) {
+    for (unsigned i = 0; i < INSN_MAX_LENGTH; i++, d->at++)
         if (legacy_prefix(d, *d->at))
             d->rex = 0; /* a REX counts only right before the opcode */
         else if (d->mode == INSN_64 && (*d->at & 0xf0) == 0x40)
             d->rex = *d->at;
         else
             return;
-    }
 }
 
 static void sizes(struct decoder *d)
