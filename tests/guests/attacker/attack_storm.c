@@ -53,8 +53,9 @@ static uint32_t line_storm(uint32_t slot)
     storm_line = line_of(slot);
     storm_begin(VECTOR_LINE);
     interrupt_taken = end_line_storm;
-    nic_raise(nic_open(slot));
-    ioapic_pin(storm_line, entry);
+    volatile uint8_t *nic = nic_open(slot);
+    ioapic_pin(storm_line, entry); /* first: QEMU forgets a level that a pin has while it is off */
+    nic_raise(nic);
     while (!storm_over())
         interrupts_in();
     interrupt_taken = NULL;

@@ -20,6 +20,7 @@
  */
 #define PERIOD_MS 1750
 #define LIFE_MS   1050
+#define RACE_MS   3000 /* that the second processor has for its device */
 
 static void halt(void)
 {
@@ -141,7 +142,7 @@ static void both_triple(void)
 /* The other one is at its device, and does not stop. */
 static void device_reboot(void)
 {
-    uint64_t end = rdtsc() + LIFE_MS * tsc_per_ms();
+    uint64_t end = rdtsc() + RACE_MS * tsc_per_ms();
     if (!second_start(SECOND_DEVICE))
         return;
     while (rdtsc() < end)

@@ -3,11 +3,17 @@
  * The attacker: a guest that tries everything that a guest must not be able to do, and says on COM1
  * what came of it. README.md explains the command line and the output.
  */
+#include "arch/x86/regs/apic.h"
+#include "kernel/acpi/guest.h"
 #include "kernel/lib/text.h"
 #include "tests/guests/attacker/attacker.h"
 #include "tests/guests/attacker/cpu.h"
 
 #define CMD_LINE_PTR 0x228 /* in boot_params */
+
+#define UART_LSR    (GUEST_COM1 + 5)
+#define UART_LSR_DR 0x01
+#define KEY_MS      50 /* between two looks for one */
 
 #define LEFTOVERS 2 /* attacks that look at what was left for us: nothing may come before */
 
@@ -122,6 +128,19 @@ static bool run(const struct attack *attack, bool apic)
     return report.failures == 0;
 }
 
+/* Somebody types, whose key it was. Asleep, so that an emulator has time for others. */
+static void wait_for_key(void)
+{
+    print("attack: waiting for a key");
+    bool apic = apic_init();
+    while (!(in8(UART_LSR) & UART_LSR_DR))
+        if (apic)
+            sleep_until(rdtsc() + KEY_MS * tsc_per_ms());
+    (void)in8(GUEST_COM1);
+    if (apic)
+        wrmsr(MSR_X2APIC_TIMER_INIT, 0);
+}
+
 static void run_chosen(struct word list)
 {
     uint32_t ok = 0, failed = 0;
@@ -175,6 +194,8 @@ void attacker_main(const uint8_t *boot_params)
     options.only_remappable = option(cmdline, "messages").length > 0;
     if (list.length == 0 && option(cmdline, "crash").length == 0)
         list = (struct word){"all", 3};
+    if (option(cmdline, "wait").length > 0)
+        wait_for_key();
     print("attack: start, tsc %lu", rdtsc());
     for (uint64_t left = number(option(cmdline, "rounds"), 10, 1); left > 0; left--)
         run_chosen(list);
