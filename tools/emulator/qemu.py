@@ -75,8 +75,8 @@ class Qemu(Machine):
         return command + self.options
 
     def accelerator(self):
-        """With AMD-Vi one thread translates for all processors: tests/README.md tells why."""
-        return "tcg,thread=single" if self.iommu == "amd" else "tcg"
+        """With an IOMMU one thread translates for all processors: tests/README.md tells why."""
+        return "tcg,thread=single" if self.iommu else "tcg"
 
     def irqchip(self):
         """Where the I/O APIC is, as -machine wants it: QEMU's own alone goes past the IOMMU."""
