@@ -4,7 +4,6 @@
 #include "kernel/lib/bits.h"
 
 /* Compatibility format */
-#define MSI_BASE            UINT64_C(0xfee00000)
 #define MSI_DESTINATION     BITS(19, 12)
 #define FEUADDR_DESTINATION BITS(63, 40) /* bits 31:8 of the APIC id, in bits 31:8 of FEUADDR */
 #define MSI_DELIVERY        BITS(10, 8)  /* of the data */

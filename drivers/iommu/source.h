@@ -46,6 +46,9 @@ struct iommu_fault {
     uint8_t reason;             /* the manual's number: VT-d's fault reason, AMD's event code */
 };
 
+/* Where messages are written. */
+#define MSI_BASE UINT64_C(0xfee00000)
+
 /* What a unit itself writes to send an NMI to that processor; not remapped. The upper half of the
  * address, for APIC ids of more than 8 bits, is as VT-d's FEUADDR has it. */
 struct iommu_message iommu_nmi_message(uint32_t apic_id);

@@ -25,7 +25,6 @@
 enum { DLM_FIXED = 0, DLM_NMI = 4 };
 
 /* Remappable Format */
-#define MSI_BASE      UINT64_C(0xfee00000)
 #define MSI_HANDLE    BITS(19, 5)
 #define MSI_FORMAT    BIT(4)
 #define MSI_SHV       BIT(3)

@@ -197,6 +197,9 @@ void pci_find_resets(struct pci_inventory *inventory);
 
 /* ---- using it ---- */
 
+/* No Snoop off, in Device Control of the function's PCI Express capability at `pcie` (quiet.c). */
+void pci_snoop(const struct pci_access *access, pci_address_t at, uint32_t pcie);
+
 /* The function that says that VT-d cannot remap interrupts in this machine (errata.c), although its
  * units say that they can. PCI_NONE: nobody does. */
 uint16_t pci_bad_remapping(const struct pci_inventory *inventory);

@@ -3,18 +3,13 @@
  * now. */
 #include "kernel/pci/inventory.h"
 
-/* Device Control of the PCI Express capability */
-#define DEVICE_CONTROL  8
-#define DEVICE_NO_SNOOP BIT(11)
-
-/* What its virtual functions send is as this bit says, and their guests do not reach it. */
-static void snoop(const struct pci_access *access, const struct pci_function *function)
+void pci_snoop(const struct pci_access *access, pci_address_t at, uint32_t pcie)
 {
-    uint32_t reg = function->caps.pcie + DEVICE_CONTROL;
-    uint16_t control = pci_read16(access, function->address, reg);
+    uint32_t reg = pcie + PCI_PCIE_CONTROL;
+    uint16_t control = pci_read16(access, at, reg);
 
     if (control != UINT16_MAX)
-        pci_write16(access, function->address, reg, control & (uint16_t)~DEVICE_NO_SNOOP);
+        pci_write16(access, at, reg, control & (uint16_t)~PCI_PCIE_NO_SNOOP);
 }
 
 /*
@@ -47,8 +42,9 @@ uint32_t pci_silence(const struct pci_access *access, const struct pci_inventory
         uint16_t command = pci_read16(access, function->address, PCI_COMMAND);
         command = (uint16_t)((command & ~PCI_COMMAND_MASTER) | PCI_COMMAND_NO_INTX);
         pci_write16(access, function->address, PCI_COMMAND, command);
+        /* What its virtual functions send is as its bit says, and their guests do not reach it. */
         if (function->caps.pcie != 0 && function->caps.sriov != 0)
-            snoop(access, function);
+            pci_snoop(access, function->address, function->caps.pcie);
         masters += (function->flags & PCI_WAS_MASTER) != 0;
     }
     return masters;

@@ -107,7 +107,8 @@ enum pci_header { PCI_HEADER_DEVICE = 0, PCI_HEADER_BRIDGE = 1, PCI_HEADER_CARDB
 #define PCI_PCIE_CONTROL     8 /* Device Control */
 #define PCI_PCIE_REPORTS     BITS(3, 0)
 #define PCI_PCIE_PAYLOAD     BITS(7, 5) /* Max_Payload_Size */
-#define PCI_PCIE_INITIATE    BIT(15)    /* FLR */
+#define PCI_PCIE_NO_SNOOP    BIT(11)
+#define PCI_PCIE_INITIATE    BIT(15) /* FLR */
 #define PCI_PCIE_CONTROL2    0x28
 #define PCI_PCIE_ARI_FORWARD BIT(5)
 #define PCI_AF_CAPS          3

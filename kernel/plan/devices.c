@@ -283,47 +283,49 @@ static bool take_line(struct plan_work *work, uint32_t guest, uint16_t line)
     return true;
 }
 
-static bool refuse_without_iommu(const struct plan_work *work, uint32_t guest)
+/* Whichever device a guest names, by its first line. */
+static bool refuse_all(const struct plan_work *work, uint32_t guest, const char *why,
+                       const char *remedy)
 {
     const struct config_guest *wish = &work->config->guests[guest];
 
-    diag_set(work->diag, "guest %.*s wants PCI device %.*s, but the machine has no IOMMU",
-             GUEST_NAME(wish), WISH(&work->config->devices[wish->first_device]));
-    diag_hint(work->diag, "nothing would keep it from others' memory: switch on VT-d, AMD-Vi or "
-                          "IOMMU in the firmware setup, or remove the line");
+    diag_set(work->diag, "guest %.*s wants PCI device %.*s, but %s", GUEST_NAME(wish),
+             WISH(&work->config->devices[wish->first_device]), why);
+    diag_hint(work->diag, "%s", remedy);
     return refuse_at(work, wish->first_device);
+}
+
+static bool refuse_without_iommu(const struct plan_work *work, uint32_t guest)
+{
+    return refuse_all(work, guest, "the machine has no IOMMU",
+                      "nothing would keep it from others' memory: switch on VT-d, AMD-Vi or "
+                      "IOMMU in the firmware setup, or remove the line");
 }
 
 /* DMA would be kept in bounds, but not interrupts. */
 static bool refuse_remapping(const struct plan_work *work, uint32_t guest)
 {
-    const struct config_guest *wish = &work->config->guests[guest];
     const struct pci_function *chipset = &work->pci->functions[pci_bad_remapping(work->pci)];
-    char at[PCI_TEXT];
+    char at[PCI_TEXT], why[120];
 
     pci_address_text(chipset->address, at);
-    diag_set(work->diag,
-             "guest %.*s wants PCI device %.*s, but the chipset cannot remap interrupts (%s "
-             "%04x:%04x, revision %02x: an erratum)",
-             GUEST_NAME(wish), WISH(&work->config->devices[wish->first_device]), at,
-             chipset->vendor, chipset->device, chipset->revision);
-    diag_hint(work->diag, "nothing would keep its interrupts from others' processors: use another "
-                          "machine, or remove the line");
-    return refuse_at(work, wish->first_device);
+    fmt_print(why, sizeof(why),
+              "the chipset cannot remap interrupts (%s %04x:%04x, revision %02x: an erratum)", at,
+              chipset->vendor, chipset->device, chipset->revision);
+    return refuse_all(work, guest, why,
+                      "nothing would keep its interrupts from others' processors: use another "
+                      "machine, or remove the line");
 }
 
 /* What is not in the table is neither silent nor in a group. */
 static bool refuse_incomplete(const struct plan_work *work, uint32_t guest)
 {
-    const struct config_guest *wish = &work->config->guests[guest];
+    char why[80];
 
-    diag_set(work->diag,
-             "guest %.*s wants PCI device %.*s, but the machine has more than %u PCI functions",
-             GUEST_NAME(wish), WISH(&work->config->devices[wish->first_device]), PCI_MAX_FUNCTIONS);
-    diag_hint(work->diag,
-              "nobody knows what those beyond could reach: switch off virtual functions "
-              "(SR-IOV) in the firmware setup, or remove the line");
-    return refuse_at(work, wish->first_device);
+    fmt_print(why, sizeof(why), "the machine has more than %u PCI functions", PCI_MAX_FUNCTIONS);
+    return refuse_all(work, guest, why,
+                      "nobody knows what those beyond could reach: switch off virtual functions "
+                      "(SR-IOV) in the firmware setup, or remove the line");
 }
 
 bool devices_take(struct plan_work *work)

@@ -25,13 +25,11 @@
 #define CAP_VENDOR     0x09
 
 /* Device Control and Device Status of the PCI Express capability, one doubleword. */
-#define DEVICE_RELAXED  BIT(4)
-#define DEVICE_TAGS     BIT(8)
-#define DEVICE_NO_SNOOP BIT(11)
-#define DEVICE_READ     BITS(14, 12) /* Max_Read_Request_Size */
-#define DEVICE_FLR      BIT(15)
-#define DEVICE_ERRORS   BITS(19, 16) /* a 1 clears */
-#define DEVICE_CONTROL  8
+#define DEVICE_RELAXED BIT(4)
+#define DEVICE_TAGS    BIT(8)
+#define DEVICE_READ    BITS(14, 12) /* Max_Read_Request_Size */
+#define DEVICE_FLR     BIT(15)
+#define DEVICE_ERRORS  BITS(19, 16) /* a 1 clears */
 
 /* A doubleword of which the guest sees these bits of the device, and `fixed` for the rest. */
 static void show(struct vfunction *v, uint32_t reg, uint64_t shown, uint64_t fixed)
@@ -103,11 +101,11 @@ static void pm_rules(struct vfunction *v, uint32_t at)
 
 static void pcie_rules(struct vfunction *v, uint32_t at)
 {
-    struct vfunction_rule *control = &v->rules[DWORD(at + DEVICE_CONTROL)];
+    struct vfunction_rule *control = &v->rules[DWORD(at + PCI_PCIE_CONTROL)];
     show(v, at + PCI_PCIE_DEVICE_CAPS, ~PCI_PCIE_FLR, 0);
     control->shown = (uint32_t)~DEVICE_FLR;
     control->writable =
-        (uint32_t)(DEVICE_RELAXED | DEVICE_TAGS | DEVICE_NO_SNOOP | DEVICE_READ | DEVICE_ERRORS);
+        (uint32_t)(DEVICE_RELAXED | DEVICE_TAGS | PCI_PCIE_NO_SNOOP | DEVICE_READ | DEVICE_ERRORS);
     control->cleared = (uint32_t)DEVICE_ERRORS;
 }
 
@@ -231,13 +229,11 @@ void vfunction_start(struct vfunction *v, const struct pci_access *access)
 
 void vfunction_coherent(struct vfunction *v, const struct pci_access *access)
 {
-    uint32_t reg = (uint32_t)v->caps.pcie + DEVICE_CONTROL;
+    uint32_t reg = (uint32_t)v->caps.pcie + PCI_PCIE_CONTROL;
     if (v->caps.pcie == 0 || reg >= PCI_CONFIG_SIZE)
         return;
-    v->rules[DWORD(reg)].writable &= (uint32_t)~DEVICE_NO_SNOOP;
-    uint16_t control = pci_read16(access, v->address, reg);
-    if (control != UINT16_MAX)
-        pci_write16(access, v->address, reg, control & (uint16_t)~DEVICE_NO_SNOOP);
+    v->rules[DWORD(reg)].writable &= (uint32_t)~PCI_PCIE_NO_SNOOP;
+    pci_snoop(access, v->address, v->caps.pcie);
 }
 
 /* Which BAR a register is; only for rules of that kind. */
