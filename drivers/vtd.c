@@ -10,7 +10,7 @@
 #define LINE_BYTES      64
 #define DEVICES_PER_BUS 256
 #define BUS_OF(id)      ((id) >> 8)
-#define DEVICE_OF(id)   ((id)&0xff)
+#define DEVICE_OF(id)   ((id) & 0xff)
 
 /* Source ids repeat from segment to segment, and so each has tables of its own. */
 struct segment {

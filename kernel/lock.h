@@ -17,10 +17,7 @@ struct lock {
     _Atomic uint32_t serving; /* ticket of who holds it, or may take it */
 };
 
-#define LOCK_INIT                                                                                  \
-    {                                                                                              \
-        0, 0                                                                                       \
-    }
+#define LOCK_INIT {0, 0}
 
 /* True: the caller holds it now. */
 static inline bool lock_try(struct lock *lock)

@@ -7,7 +7,7 @@
 #define ENTRY_P       BIT(0)
 #define CONTEXT_AW    BITS(2, 0) /* of the upper half: 39 bits are 1, 48 are 2 */
 #define CONTEXT_DID   BITS(23, 8)
-#define AW_OF(levels) ((uint64_t)(levels)-2)
+#define AW_OF(levels) ((uint64_t)(levels) - 2)
 
 /* Interrupt Remapping Table Entry */
 #define IRTE_P     BIT(0)

@@ -98,11 +98,10 @@ bool config_refuse_kind(const struct config_key *key, const struct slice *name,
     uint32_t i;
 
     list[0] = '\0';
-    for (i = KIND_LINUX; i <= KIND_FLAT; i++) {
+    for (i = KIND_LINUX; i <= KIND_FLAT; i++)
         if ((key->goes_with & 1u << i) != 0 && length < sizeof(list))
             length += fmt_print(list + length, sizeof(list) - length, "%s%s",
                                 length > 0 ? " or " : "", config_kind_name((enum config_kind)i));
-    }
     diag_set(diag, "%s goes with kind = %s only", key->name, list);
     if (kind == KIND_BY_CONTENT)
         diag_hint(diag, "add a line kind = %s, or remove this one", list);

@@ -148,7 +148,7 @@ static void size_function(const struct pci_access *access, struct pci_inventory 
 {
     pci_address_t at = function->address;
     uint16_t command = pci_read16(access, at, PCI_COMMAND);
-    uint16_t off = command & (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+    uint16_t off = command & (uint16_t)~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
 
     pci_write16(access, at, PCI_COMMAND, off);
     size_bars(access, inventory, function, PCI_BAR0,

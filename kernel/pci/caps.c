@@ -66,7 +66,7 @@ static void read_pcie(const struct pci_access *access, struct pci_function *func
         return;
     function->caps.pcie = (uint8_t)at;
     function->kept.device_control = pci_read16(access, function->address, at + PCI_PCIE_CONTROL) &
-                                    (uint16_t) ~(PCI_PCIE_REPORTS | PCI_PCIE_INITIATE);
+                                    (uint16_t)~(PCI_PCIE_REPORTS | PCI_PCIE_INITIATE);
     function->port = (uint8_t)field_get(PCI_PCIE_TYPE, caps);
     function->flags |= caps & PCI_PCIE_SLOT ? PCI_HAS_SLOT : 0;
     if (pci_read32(access, function->address, at + PCI_PCIE_DEVICE_CAPS) & PCI_PCIE_FLR)

@@ -37,7 +37,7 @@ bool pci_msi_send(const struct pci_access *access, pci_address_t at, uint64_t ad
     if (msi == 0 || data_at + MSI_MASK_BEHIND + 4 > PCI_CONFIG_SIZE ||
         (!wide && address > UINT32_MAX))
         return false;
-    control &= (uint16_t) ~(MSI_ENABLE | MSI_SEVERAL);
+    control &= (uint16_t)~(MSI_ENABLE | MSI_SEVERAL);
     pci_write16(access, at, msi + PCI_MSI_CONTROL, control);
     pci_write32(access, at, msi + MSI_ADDRESS, (uint32_t)address);
     if (wide)

@@ -56,5 +56,5 @@ void pci_deafen(const struct pci_access *access, const struct pci_function *func
 
     if (!pci_is_any_bridge(function))
         pci_write16(access, function->address, PCI_COMMAND,
-                    command & (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+                    command & (uint16_t)~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
 }

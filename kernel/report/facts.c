@@ -9,34 +9,17 @@
 #define FIELDS(list) .fields = (list), .field_count = ARRAY_COUNT(list)
 
 /* A number; it may be left out when it is 0. */
-#define DECIMAL(n, r, f, m)                                                                        \
-    {                                                                                              \
-        .name = (n), PLACE(r, f), .form = FORM_DECIMAL, .most = (m)                                \
-    }
-#define HEX(n, r, f)                                                                               \
-    {                                                                                              \
-        .name = (n), PLACE(r, f), .form = FORM_HEX, .most = UINT64_MAX                             \
-    }
+#define DECIMAL(n, r, f, m) {.name = (n), PLACE(r, f), .form = FORM_DECIMAL, .most = (m)}
+#define HEX(n, r, f)        {.name = (n), PLACE(r, f), .form = FORM_HEX, .most = UINT64_MAX}
 #define DECIMAL_OR_0(n, r, f, m)                                                                   \
-    {                                                                                              \
-        .name = (n), PLACE(r, f), .form = FORM_DECIMAL, .most = (m), .optional = true              \
-    }
+    {.name = (n), PLACE(r, f), .form = FORM_DECIMAL, .most = (m), .optional = true}
 #define HEX_OR_0(n, r, f)                                                                          \
-    {                                                                                              \
-        .name = (n), PLACE(r, f), .form = FORM_HEX, .most = UINT64_MAX, .optional = true           \
-    }
+    {.name = (n), PLACE(r, f), .form = FORM_HEX, .most = UINT64_MAX, .optional = true}
 #define YES_OR_NO(n, r, f)                                                                         \
-    {                                                                                              \
-        .name = (n), PLACE(r, f), .form = FORM_YES_NO, .most = 1, .optional = true                 \
-    }
+    {.name = (n), PLACE(r, f), .form = FORM_YES_NO, .most = 1, .optional = true}
 #define WORD(n, r, f, list)                                                                        \
-    {                                                                                              \
-        .name = (n), PLACE(r, f), .form = FORM_WORD, WORDS(list), .most = ARRAY_COUNT(list) - 1    \
-    }
-#define OTHER(n, r, f, how)                                                                        \
-    {                                                                                              \
-        .name = (n), PLACE(r, f), .form = (how), .most = UINT64_MAX                                \
-    }
+    {.name = (n), PLACE(r, f), .form = FORM_WORD, WORDS(list), .most = ARRAY_COUNT(list) - 1}
+#define OTHER(n, r, f, how) {.name = (n), PLACE(r, f), .form = (how), .most = UINT64_MAX}
 
 /* in the order of enum hardware_iommu, hardware_memory, hardware_line_use, pci_port, pci_flags,
  * pci_reset, pci_bar_kind, dmar_scope_type, ivrs_special_kind */

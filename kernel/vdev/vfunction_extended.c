@@ -4,7 +4,7 @@
 
 #include "kernel/lib/bits.h"
 
-#define DWORD(reg) (((reg)-PCI_EXT_FIRST) / 4)
+#define DWORD(reg) (((reg) - PCI_EXT_FIRST) / 4)
 
 #define EXT_AER    0x0001
 #define EXT_SERIAL 0x0003

@@ -64,11 +64,11 @@ static unsigned chip_request(const struct vpic *v, unsigned which)
     if (c->init != 0)
         return NO_LINE;
     if (which == FIRST) {
-        irr &= (uint8_t) ~(1u << CASCADE);
+        irr &= (uint8_t)~(1u << CASCADE);
         if (chip_request(v, SECOND) != NO_LINE)
             irr |= 1u << CASCADE;
         if (c->special_nested)
-            isr &= (uint8_t) ~(1u << CASCADE);
+            isr &= (uint8_t)~(1u << CASCADE);
     }
     line = first_in(c, irr & (uint8_t)~c->imr);
     busy = first_in(c, isr);
@@ -80,7 +80,7 @@ static void serve(struct vpic_chip *c, unsigned line)
 {
     if (line == NO_LINE)
         return;
-    c->irr &= (uint8_t) ~(1u << line);
+    c->irr &= (uint8_t)~(1u << line);
     if (!c->auto_eoi)
         c->isr |= (uint8_t)(1u << line);
     else if (c->rotate_auto)
@@ -174,7 +174,7 @@ static void ocw2(struct vpic_chip *c, uint8_t value)
     if (!(value & OCW2_SL) && (value & OCW2_EOI))
         line = first_in(c, in_service(c));
     if (value & OCW2_EOI) {
-        c->isr &= (uint8_t) ~(1u << line);
+        c->isr &= (uint8_t)~(1u << line);
     } else if (!(value & OCW2_SL)) {
         c->rotate_auto = value & OCW2_R;
         return;

@@ -272,11 +272,10 @@ static bool parse_broken(const struct broken *broken)
     struct image *m = machine_new();
     bool good;
 
-    for (size_t i = 0; i < ARRAY_COUNT(broken->patches); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(broken->patches); i++)
         if (broken->patches[i].width > 0)
             image_put(m, broken->patches[i].address, broken->patches[i].width,
                       broken->patches[i].value);
-    }
     machine_seal(m, broken->unsealed);
     if (broken->end)
         m->pieces[0].size = (size_t)(broken->end - RSDP_AT);

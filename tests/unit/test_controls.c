@@ -128,13 +128,9 @@ struct broken {
 
 #define FIELD(name) offsetof(struct vmx_caps, name)
 #define LACKS(reg, bit, kind, name)                                                                \
-    {                                                                                              \
-        FIELD(reg), (bit) << 32, 0, "this processor lacks the " kind " \"" name "\"", ""           \
-    }
+    {FIELD(reg), (bit) << 32, 0, "this processor lacks the " kind " \"" name "\"", ""}
 #define STUCK(reg, bit, kind, name)                                                                \
-    {                                                                                              \
-        FIELD(reg), 0, (bit), "this processor cannot switch off the " kind " \"" name "\"", ""     \
-    }
+    {FIELD(reg), 0, (bit), "this processor cannot switch off the " kind " \"" name "\"", ""}
 
 static const struct broken unsupported[] = {
     {FIELD(feature_control), 4, 0, "VT-x is switched off and locked by the firmware",

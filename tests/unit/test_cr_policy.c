@@ -126,10 +126,7 @@ struct cr0_case {
     struct cr_verdict want;
 };
 
-#define REFUSED                                                                                    \
-    {                                                                                              \
-        .ok = false                                                                                \
-    }
+#define REFUSED {.ok = false}
 
 static const struct cr0_case cr0_cases[] = {
     {"nothing changes",
@@ -288,10 +285,7 @@ static void cr4(void **state)
     }
 }
 
-#define EFER_OK(value)                                                                             \
-    {                                                                                              \
-        .ok = true, .real = (value), .shadow = (value), .efer = (value)                            \
-    }
+#define EFER_OK(value) {.ok = true, .real = (value), .shadow = (value), .efer = (value)}
 
 static const struct cr0_case efer_cases[] = {
     {"SCE", {.cr0 = PAGED}, EFER_SCE, EFER_OK(EFER_SCE)},

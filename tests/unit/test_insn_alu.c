@@ -124,7 +124,7 @@ struct native {
     NATIVE(name, #name "b %%cl, %%al", "%%cl, %%ax", "%%cl, %%eax", "%%cl, %%rax")
 #define NATIVE_WORD(name) NATIVE(name, "nop", "%%bx, %%ax", "%%ebx, %%eax", "%%rbx, %%rax")
 
-NATIVE_ONE(not )
+NATIVE_ONE(not)
 NATIVE_ONE(neg)
 NATIVE_ONE(inc)
 NATIVE_ONE(dec)

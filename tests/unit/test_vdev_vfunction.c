@@ -371,7 +371,7 @@ static void short_msi(void **state)
     struct vfunction_message first = {0xfee00018, 0x40};
     struct pci_function function = *found(0, 3, 0);
     (void)state;
-    function.flags &= (uint16_t) ~(PCI_MSI_WIDE | PCI_MSI_MASKS);
+    function.flags &= (uint16_t)~(PCI_MSI_WIDE | PCI_MSI_MASKS);
     vfunction_init(&v, &function, none, &fake_access);
     fake_let_write(device, at_msi + 8, 2, UINT16_MAX);
     put(at_msi + 4, 4, 0xfee01000);

@@ -187,9 +187,7 @@ struct control_word {
 };
 
 #define WORD(table, name, default1)                                                                \
-    {                                                                                              \
-        (table), sizeof(table) / sizeof((table)[0]), (name), (default1)                            \
-    }
+    {(table), sizeof(table) / sizeof((table)[0]), (name), (default1)}
 
 /* SDM Vol. 3D "Primary Processor-Based VM-Execution Controls" and its neighbours: default1. */
 static const struct control_word words[] = {

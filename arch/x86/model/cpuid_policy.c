@@ -114,7 +114,7 @@ static void build_caches(const struct builder *b, uint32_t leaf)
         if (field_get(CPUID_4_EAX_TYPE, r.eax) == 0)
             return;
         uint32_t sharing = field_get(CPUID_4_EAX_LEVEL, r.eax) <= 2 ? threads : all;
-        r.eax &= (uint32_t) ~(CPUID_4_EAX_SHARING | CPUID_4_EAX_CORES);
+        r.eax &= (uint32_t)~(CPUID_4_EAX_SHARING | CPUID_4_EAX_CORES);
         r.eax |= (uint32_t)field_put(CPUID_4_EAX_SHARING, at_most(sharing, 4096) - 1);
         if (leaf == CPUID_CACHE_PARAM)
             r.eax |= (uint32_t)field_put(CPUID_4_EAX_CORES, cores - 1);

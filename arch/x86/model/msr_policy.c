@@ -157,7 +157,7 @@ static void bitmap_allow(uint8_t *half, uint32_t msr)
         msr -= HIGH_FIRST;
     }
     if (msr < RANGE) /* others always exit */
-        half[msr / 8] &= (uint8_t) ~(1u << msr % 8);
+        half[msr / 8] &= (uint8_t)~(1u << msr % 8);
 }
 
 void msr_bitmap_build(uint8_t bitmap[4096], uint32_t features, uint32_t exiting)
@@ -186,7 +186,7 @@ static void map_allow(uint8_t *map, uint32_t msr, uint32_t bits)
         msr -= HIGH_FIRST;
     }
     if (msr < RANGE)
-        map[msr / 4] &= (uint8_t) ~(bits << msr % 4 * 2);
+        map[msr / 4] &= (uint8_t)~(bits << msr % 4 * 2);
 }
 
 void msr_map_build(uint8_t map[MSR_MAP_SIZE], uint32_t features, uint32_t exiting)

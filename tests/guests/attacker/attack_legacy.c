@@ -35,9 +35,9 @@ static void pic_init(void)
 
 static void pic_unmask(unsigned irq)
 {
-    uint16_t lines = (uint16_t) ~(1u << irq);
+    uint16_t lines = (uint16_t)~(1u << irq);
     if (irq >= 8)
-        lines &= (uint16_t) ~(1u << IRQ_CASCADE);
+        lines &= (uint16_t)~(1u << IRQ_CASCADE);
     out8(0x21, (uint8_t)lines);
     out8(0xa1, (uint8_t)(lines >> 8));
 }

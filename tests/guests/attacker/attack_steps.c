@@ -36,12 +36,12 @@ STEP_BODY(step_rdmsr, 2, "rdmsr\n\tnop\n\t", "c"(MSR_IA32_APIC_BASE) : "rax", "r
 STEP_BODY(step_in, 2, "inb %%dx, %%al\n\tnop\n\t", "d"(0x80) : "rax", "memory", "cc")
 STEP_BODY(step_out, 2, "outb %%al, %%dx\n\tnop\n\t", "d"(0x80), "a"(1) : "memory", "cc")
 STEP_BODY(step_memory, 2, "movl (%%rdx), %%eax\n\tnop\n\t", "d"(HOLE) : "rax", "memory", "cc")
-STEP_BODY(step_cr, 3, "mov %%cr0, %%rax\n\tmov %%rax, %%cr0\n\tclts\n\t", "d"(0)
-          : "rax", "memory", "cc")
+STEP_BODY(step_cr, 3, "mov %%cr0, %%rax\n\tmov %%rax, %%cr0\n\tclts\n\t", "d"(0) : "rax", "memory",
+          "cc")
 STEP_BODY(step_wbinvd, 2, "wbinvd\n\tnop\n\t", "a"(0) : "memory", "cc")
 /* MOV SS holds the #DB back until the instruction behind it is done. */
-STEP_BODY(step_mov_ss, 3, "mov %%ss, %%eax\n\tmov %%eax, %%ss\n\tcpuid\n\tnop\n\t", "c"(0)
-          : "rax", "rbx", "rdx", "memory", "cc")
+STEP_BODY(step_mov_ss, 3, "mov %%ss, %%eax\n\tmov %%eax, %%ss\n\tcpuid\n\tnop\n\t", "c"(0) : "rax",
+          "rbx", "rdx", "memory", "cc")
 /* Each round of a REP is one step. */
 STEP_BODY(step_movs, 4, "rep movsb\n\tnop\n\t", "D"(HOLE), "c"(3), "S"(gdt) : "memory", "cc")
 STEP_BODY(step_outs, 4, "rep outsb\n\tnop\n\t", "d"(0x80), "c"(3), "S"(gdt) : "memory", "cc")
