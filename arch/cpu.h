@@ -110,6 +110,14 @@ static inline void cpu_write_cr4(uint64_t value)
     __asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");
 }
 
+/* The task priority class of the calling processor's APIC. */
+static inline uint64_t cpu_read_cr8(void)
+{
+    uint64_t value;
+    __asm__ volatile("mov %%cr8, %0" : "=r"(value));
+    return value;
+}
+
 static inline void cpu_invlpg(const void *address)
 {
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");

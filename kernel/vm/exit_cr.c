@@ -66,12 +66,41 @@ static uint64_t cr_new_value(const struct vm_exit *exit, uint64_t cr0)
     return cr0;
 }
 
-/* Reads exit only where the processor cannot show the guest its own value: CR0 with CD or NW. */
-static struct verdict cr0_read(struct vcpu *vcpu, const struct vm_exit *exit, uint64_t cr0)
+/* What the guest sees in it. CR8 is the processor's own: it is the TPR of the guest's APIC. */
+static bool cr_shown(struct vcpu *vcpu, const struct cr_state *state, unsigned number,
+                     uint64_t *value)
+{
+    switch (number) {
+    case 0:
+        *value = state->cr0;
+        return true;
+    case 2:
+        *value = get(vcpu, VREG_CR2);
+        return true;
+    case 3:
+        *value = state->cr3;
+        return true;
+    case 4:
+        *value = state->cr4;
+        return true;
+    case 8:
+        *value = cpu_read_cr8();
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Reads exit only where the processor cannot show the guest its own value: CR0 with CD or NW. QEMU
+ * 10 (9.1 and later) then exits for reads of all of them, as if of CR0. */
+static struct verdict cr_read(struct vcpu *vcpu, const struct vm_exit *exit,
+                              const struct cr_state *state)
 {
     unsigned size = exit->cr.access == CR_SMSW ? exit->cr.size : 8;
-    uint64_t old = vcpu_gpr(vcpu, exit->cr.gpr), kept = size == 2 ? ~UINT64_C(0xffff) : 0;
-    uint64_t value = size == 8 ? cr0 : (uint32_t)cr0;
+    uint64_t old = vcpu_gpr(vcpu, exit->cr.gpr), kept = size == 2 ? ~UINT64_C(0xffff) : 0, value;
+    if (!cr_shown(vcpu, state, exit->cr.number, &value))
+        return verdict_stop(STOP_FORBIDDEN);
+    value = size == 8 ? value : (uint32_t)value;
     vcpu_set_gpr(vcpu, exit->cr.gpr, (old & kept) | (value & ~kept));
     return verdict_skip();
 }
@@ -80,10 +109,10 @@ struct verdict exit_cr(struct vcpu *vcpu, struct vm_exit *exit)
 {
     struct cr_state old = vcpu_cr_state(vcpu);
     bool cr0 = exit->cr.number == 0;
+    if (exit->cr.access == CR_MOV_FROM || exit->cr.access == CR_SMSW)
+        return cr_read(vcpu, exit, &old);
     if (!cr0 && exit->cr.number != 4)
         return verdict_stop(STOP_FORBIDDEN);
-    if (exit->cr.access == CR_MOV_FROM || exit->cr.access == CR_SMSW)
-        return cr0_read(vcpu, exit, old.cr0);
     uint64_t value = cr_new_value(exit, old.cr0);
     struct cr_verdict write =
         cr0 ? cr0_write(&rights.cr, &old, value) : cr4_write(&rights.cr, &old, value);

@@ -64,6 +64,24 @@ static void cr0_bits(struct report *report)
     write_cr0(old);
 }
 
+/* Where the processor cannot show CD, reads of CR0 exit; those of the others must not suffer. */
+static void reads_with_cd(struct report *report)
+{
+    uint64_t cr0 = read_cr0(), cr2 = read_cr2(), cr3 = read_cr3(), cr4 = read_cr4();
+    uint64_t cr8 = read_cr8();
+    write_cr0(cr0 | CR0_CD);
+    write_cr2(0x1234567890);
+    write_cr8(5);
+    expect(report, read_cr0() == (cr0 | CR0_CD), "CR0 with CD is %lx", read_cr0());
+    expect(report, read_cr2() == 0x1234567890, "CR2 with CR0.CD is %lx", read_cr2());
+    expect(report, read_cr3() == cr3, "CR3 with CR0.CD is %lx", read_cr3());
+    expect(report, read_cr4() == cr4, "CR4 with CR0.CD is %lx", read_cr4());
+    expect(report, read_cr8() == 5, "CR8 with CR0.CD is %lx", read_cr8());
+    write_cr8(cr8);
+    write_cr2(cr2);
+    write_cr0(cr0);
+}
+
 /* Which bits of CR4 CPUID promises. */
 static uint64_t cr4_promised(void)
 {
@@ -151,6 +169,7 @@ static void efer_bits(struct report *report)
 void attack_cr(struct report *report)
 {
     cr0_bits(report);
+    reads_with_cd(report);
     cr4_bits(report);
     pcid(report);
     efer_bits(report);
