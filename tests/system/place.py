@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 sys.dont_write_bytecode = True
 
-from emulator import EMULATORS  # noqa: E402
+from emulator import EMULATORS, qemu  # noqa: E402
 
 # What a test may need: @pytest.mark.needs("x2apic").
 NEEDS = {
@@ -62,6 +62,9 @@ BOCHS_IPS = 100_000_000
 BOCHS = {"words": ("--ips", str(BOCHS_IPS)), "khz": BOCHS_IPS // 1000, "pm_timer": 0xB008}
 NO_IOMMU = {"iommu": "Bochs has no IOMMU"}
 HOST_TIME = "time in this emulator is the host's, which has other things to do as well"
+QEMU_APIC = {} if qemu.version() >= qemu.X2APIC_SINCE else {
+    "x2apic": "this QEMU translates processors without x2APIC"
+}
 
 PLACES = {
     place.emulator: place
@@ -79,7 +82,7 @@ PLACES = {
             "AMD-V",
             hurry=("--repeatable", "--ips", "125000000"),
             lacks={
-                "x2apic": "QEMU 7.2 translates processors without x2APIC",
+                **QEMU_APIC,
                 "own time": HOST_TIME,
                 "strict": "QEMU's translator lets programs do what processors refuse",
                 "locking": "QEMU's translator has no VM_CR",

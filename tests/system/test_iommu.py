@@ -15,7 +15,7 @@ from monitor import Monitor, NetworkCard
 pytestmark = pytest.mark.needs("iommu")
 
 ON = {
-    "intel": r"IOMMU: VT-d, 1 unit, 39-bit, 1G pages: DMA blocked, interrupts remapped",
+    "intel": r"IOMMU: VT-d, 1 unit, \d\d-bit, 1G pages: DMA blocked, interrupts remapped",
     "amd": r"IOMMU: AMD-Vi, 1 unit, 48-bit, 1G pages: DMA blocked, interrupts remapped",
 }
 FAULT = r"IOMMU: 0000:00:10\.0: DMA while attached to nothing, (read of|write to) (0x[0-9a-f]+)"

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """QEMU: AMD-V in software (TCG), or the host's own virtualization (KVM)."""
 
+import functools
 import math
 import os
+import re
 import shutil
 import subprocess
 
@@ -13,7 +15,9 @@ CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
 # AMD-V with nested paging. MWAIT's hints fault in QEMU's translator, so nobody shall see MONITOR.
-TCG_MODEL = "EPYC,+svm,+npt,-monitor"
+# Before X2APIC_SINCE it has no x2APIC and leaves it out.
+TCG_MODEL = "EPYC,+svm,+npt,+x2apic,-monitor"
+X2APIC_SINCE = (9, 0)
 
 # All that the host can give, what only this host has (invariant TSC) too: nobody migrates it.
 KVM_MODEL = "host,migratable=no"
@@ -34,6 +38,16 @@ def _topology(cpus):
 
 def installed():
     return shutil.which(PROGRAM) is not None
+
+
+@functools.lru_cache(maxsize=None)
+def version():
+    """Such as (7, 2); (0, 0) without QEMU."""
+    if not installed():
+        return (0, 0)
+    words = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout
+    match = re.search(r"version (\d+)\.(\d+)", words)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 class Qemu(Machine):
@@ -83,8 +97,12 @@ class Qemu(Machine):
         return ""
 
     def iommu_words(self):
-        """An IOMMU, which has to come before the devices."""
-        return ["-device", f"{self.iommu}-iommu,intremap=on"] if self.iommu else []
+        """An IOMMU, which has to come before the devices. Those that know x2APIC offer interrupts to
+        such processors when told to; and AMD's, with `pt`, loses all interrupts of the I/O APIC."""
+        if not self.iommu:
+            return []
+        more = {"intel": ",eim=on", "amd": ",xtsup=on,pt=off"} if version() >= X2APIC_SINCE else {}
+        return ["-device", f"{self.iommu}-iommu,intremap=on{more.get(self.iommu, '')}"]
 
     def streams(self):
         words = open(self.log, "wb")
