@@ -42,6 +42,7 @@ static const struct report_field machine[] = {
     YES_OR_NO("1g-pages", struct report, hardware.page_1g),
     DECIMAL("smt-shift", struct report, hardware.smt_shift, 31),
     DECIMAL_OR_0("processors-left-out", struct report, hardware.cpus_ignored, UINT32_MAX),
+    DECIMAL_OR_0("functions-left-out", struct report, pci.lost, UINT32_MAX),
     WORD("iommu", struct report, hardware.iommu, iommus),
     HEX("console", struct report, console_port),
 };

@@ -105,6 +105,23 @@ static void test_round_trip(void **state)
     assert_memory_equal(&first, &second, sizeof(first));
 }
 
+/* Functions that had no room are missing in the report, but it says so. */
+static void test_functions_left_out(void **state)
+{
+    static struct plan ignored;
+
+    (void)state;
+    make_machine();
+    fill(&written);
+    written.pci.lost = 3;
+    write_to(text, &written);
+    assert_non_null(strstr(text, " functions-left-out=3"));
+    read_back();
+    assert_int_equal(again.pci.lost, 3);
+    assert_false(plan_of(&again, &ignored));
+    assert_non_null(strstr(diag.message, "more than 2048 PCI functions"));
+}
+
 /* The same refusals, too. */
 static void test_refusal_of_both(void **state)
 {
@@ -394,10 +411,15 @@ static void test_every_truncation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refusal_of_both),
-        cmocka_unit_test(test_broken),     cmocka_unit_test(test_broken_as_a_whole),
-        cmocka_unit_test(test_taken),      cmocka_unit_test(test_full),
-        cmocka_unit_test(test_largest),    cmocka_unit_test(test_every_truncation),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_functions_left_out),
+        cmocka_unit_test(test_refusal_of_both),
+        cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_broken_as_a_whole),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_every_truncation),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
