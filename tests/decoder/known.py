@@ -12,6 +12,7 @@ KNOWN = (
     (ALL, rf"{PREFIX}*9b", "", "FWAIT is an instruction of its own; objdump joins the next to it"),
     (ALL, rf"{PREFIX}*(?:66|f0|f2|f3|4[0-9a-f]){PREFIX}*(?:c4|c5|62)", REFUSED,
      "VEX and EVEX after 66, F0, F2, F3 or REX are undefined"),
+    ((64,), rf"{PREFIX}*d5", REFUSED, "REX2 is of APX, which no guest has: XCR0 does not let it"),
     ((64,), rf"{PREFIX}*4[0-9a-f]{PREFIX}", r"\|",
      "a REX before a prefix is ignored; objdump forgets the prefixes before it, too"),
     ((64,), rf"{PREFIX}*66{PREFIX}*4[89a-f]63", r"movsxd",
