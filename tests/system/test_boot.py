@@ -42,6 +42,7 @@ EXPECTED_COMPLAINTS = [
     r"iommu: DMA domain TLB invalidation policy",
     r"AMD Zen1 (FPDSS|DIV0) bug detected",
     r"Speculative Return Stack Overflow: WARNING: See ",
+    r"RAS: Correctable Errors collector initialized",
 ]
 
 

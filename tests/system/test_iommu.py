@@ -9,6 +9,7 @@ import time
 import pytest
 
 import image
+from emulator import qemu
 from machine import Machine, closed_on_failure
 from monitor import Monitor, NetworkCard
 
@@ -155,7 +156,7 @@ NO_REMAPPING = {
 @pytest.mark.parametrize("kind", NO_REMAPPING)
 def test_a_unit_without_interrupt_remapping(files, kind):
     """It blocks DMA, though no guest can be given a device."""
-    bench = Bench(files, None, "-device", f"{kind}-iommu,intremap=off")
+    bench = Bench(files, None, "-device", qemu.iommu_device(kind, intremap="off"))
     try:
         assert ("IOMMU: DMA blocked, but no devices for guests: "
                 f"{NO_REMAPPING[kind]}") in bench.machine.text()

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from statistics import median
 
-from emulator import EMULATORS, Session, SessionError, acpi
+from emulator import EMULATORS, Session, SessionError, acpi, qemu
 from esp import Esp
 
 from .boots import CACHE, ROOT, BenchError
@@ -34,7 +34,8 @@ NATIVE = "tsc=reliable clocksource=tsc bulkhead.name=native"
 
 # Fields of the witness that are no exits of one kind.
 NOT_KINDS = ("us", "idle", "messages", "timer", "total")
-NO_OTHERS = (*NOT_KINDS, "apic", "cpuid")
+PROGRAMS = ("cpuid",)  # what programs ask when they start
+LOCAL_APIC = ("apic", "ipi")  # no exits with x2APIC
 
 RATIO = 0.95  # of the throughput without a hypervisor, at least
 
@@ -53,10 +54,11 @@ ALONE = (
           {"intel": "intel_iommu=on iommu.passthrough=0", "amd": "iommu.passthrough=0"}),
 )
 
-# An instruction is a nanosecond; a processor that waits does so in the host's time. The disk has one
-# queue.
+# An instruction is a nanosecond; a processor that waits does so in the host's time.
+CLOCK = ["-icount", "shift=0,sleep=on"]
+
+# The disk has one queue.
 HARDWARE = [
-    "-icount", "shift=0,sleep=on",
     "-drive", "file={disk},if=none,id=medium,format=raw,cache=unsafe",
     "-device", "nvme,serial=one,drive=medium,max_ioqpairs=1,msix_qsize=2",
     *[word for number in (1, 2) for word in
@@ -212,12 +214,13 @@ def _busy(fields):
     return fields["us"] - fields["idle"]
 
 
-def _exits(runs, group):
-    """What the exits of a transfer are. With x2APIC those of the local APIC would not be there, and
-    CPUID is what programs ask when they start; nothing else may come with an interrupt."""
+def _exits(runs, group, what, expected):
+    """What the exits of a transfer are. But for those that are expected, none may come with an
+    interrupt."""
     fields = sorted(runs, key=_busy)[len(runs) // 2]
     seconds, interrupts = fields["us"] / 1e6, max(fields["messages"], 1)
-    others = sum(count for kind, count in fields.items() if kind not in NO_OTHERS) / interrupts
+    others = sum(count for kind, count in fields.items()
+                 if kind not in (*NOT_KINDS, *expected)) / interrupts
     return [
         Row(group, "interrupts of devices a second", fields["messages"] / seconds,
             f"{fields['messages'] / seconds:,.0f}",
@@ -226,8 +229,7 @@ def _exits(runs, group):
             f"{fields['total'] / seconds:,.0f}", comparison=_kinds(fields, seconds)),
         Row(group, "  exits an interrupt", fields["total"] / interrupts,
             f"{fields['total'] / interrupts:.2f}", comparison=_kinds(fields, interrupts)),
-        Row(group, "  of them neither local APIC (no x2APIC here) nor CPUID", others,
-            f"{others:.4f}", 0),
+        Row(group, f"  of them {what}", others, f"{others:.4f}", 0),
     ]
 
 
@@ -247,14 +249,14 @@ def _instructions(load, results, group):
     return rows
 
 
-def _machine(folder, name, iommu, image):
+def _machine(folder, name, iommu, image, clock):
     """With that image, and a disk of its own."""
     disk = os.path.join(folder, f"{name}.disk")
     with open(disk, "wb") as file:
         for _ in range(DISK):
             file.write(os.urandom(MIB))
     hardware = [word.format(disk=disk) for word in HARDWARE]
-    return EMULATORS["qemu"](image, "1", MEMORY, iommu=iommu, options=hardware)
+    return EMULATORS["qemu"](image, "1", MEMORY, iommu=iommu, options=clock + hardware)
 
 
 def _with(folder, iommu):
@@ -264,7 +266,7 @@ def _with(folder, iommu):
     rows = []
     with contextlib.ExitStack() as stack:
         print(f"bench: three machines with {iommu}-iommu start ...", file=sys.stderr, flush=True)
-        sessions = {name: Session(stack.enter_context(_machine(folder, name, iommu, image)))
+        sessions = {name: Session(stack.enter_context(_machine(folder, name, iommu, image, CLOCK)))
                     for name, image in images.items()}
         consoles = [Console(session, name == "guest") for name, session in sessions.items()]
         for load in LOADS:
@@ -272,9 +274,42 @@ def _with(folder, iommu):
             results = [[load.run(console) for _ in range(REPETITIONS)] for console in consoles]
             group = f"{load.what}, QEMU with {iommu}-iommu"
             if load.of_device:
-                rows += _exits(results[0], group)
+                rows += _exits(results[0], group, "neither local APIC (no x2APIC here) nor CPUID",
+                               (*LOCAL_APIC, *PROGRAMS))
             rows += _instructions(load, results, group)
+    if qemu.version() >= qemu.X2APIC_SINCE:
+        rows += _with_x2apic(folder, iommu, images)
     return rows
+
+
+def _with_x2apic(folder, iommu, images):
+    """The exits of the same guest, and how long it takes beside the kernel alone. Time is the host's
+    here: QEMU cannot have both, x2APIC and instructions for a clock."""
+    rows = []
+    with contextlib.ExitStack() as stack:
+        print(f"bench: two machines with {iommu}-iommu and x2APIC start ...", file=sys.stderr, flush=True)
+        guest, alone = (Console(Session(stack.enter_context(
+            _machine(folder, f"{name}-x2apic", iommu, images[name], []))), name == "guest")
+            for name in ("guest", "alone0"))
+        for load in LOADS:
+            print(f"bench: {load.what}, {iommu}-iommu and x2APIC ...", file=sys.stderr, flush=True)
+            both = [(load.run(guest), load.run(alone)) for _ in range(REPETITIONS)]
+            group = f"{load.what}, QEMU with {iommu}-iommu and x2APIC"
+            if load.of_device:
+                rows += _exits([run for run, _ in both], group, "no CPUID", PROGRAMS)
+            rows += _host_time(load, both, group)
+    return rows
+
+
+def _host_time(load, both, group):
+    """MiB a second, of the guest and of the kernel alone, one after the other each time."""
+    rates = [[load.mib * 1e6 / run["us"] for run in runs] for runs in zip(*both)]
+    rows = [Row(group, f"MiB a second of the host's time, {name}", median(rate),
+                f"{median(rate):,.1f} ({min(rate):,.1f}..{max(rate):,.1f})")
+            for name, rate in zip(("guest", f"no hypervisor, {ALONE[0].what}"), rates)]
+    ratio = median(rates[0]) / median(rates[1])
+    return [*rows, Row(group, "  throughput with Bulkhead : that", ratio, f"{ratio:.3f}", RATIO,
+                       least=True)]
 
 
 def devices(folder):
