@@ -103,8 +103,8 @@ class Qemu(Machine):
         return self.model
 
     def accelerator(self):
-        """With an IOMMU one thread translates for all processors: tests/README.md tells why."""
-        return "tcg,thread=single" if self.iommu else "tcg"
+        """QEMU 7 with an IOMMU: one thread translates for all processors. tests/README.md tells why."""
+        return "tcg,thread=single" if self.iommu and version() < (8, 0) else "tcg"
 
     def irqchip(self):
         """Where the I/O APIC is, as -machine wants it: QEMU's own alone goes past the IOMMU."""
