@@ -53,7 +53,7 @@ def test_extended_configuration_space(devices, name):
     """All 4 KiB of each function with PCI Express, by way of MCFG, and its list of capabilities. What
     is written there is lost."""
     number = NUMBERS[name]
-    said = devices.shell(number, "dmesg | grep -c 'MMCONFIG at .*0xfe000000-0xfe0fffff.* reserved'")
+    said = devices.shell(number, "dmesg | grep -c 'PCI: .*0xfe000000-0xfe0fffff.* reserved'")
     assert int(said) >= 1
     found = devices.extended(number)
     assert len(found) == len(CONFIG[name])
