@@ -150,9 +150,9 @@ static inline void cpu_fence(void)
 
 /* Store 16 bytes at once, for devices that read them at once. `to` is aligned to 16.
  *
- * The jump is for QEMU before 8.0: its CMPXCHG16B keeps all flags but ZF as the last translated
- * block left them, and if that is not the block before, RFLAGS gets an operand's bits. An NMI right
- * here would return with them: with TF, DF or IF set. */
+ * The jump is for QEMU before 8.0: its CMPXCHG16B takes the flags that it keeps from how the block
+ * before left them, so that behind an addition, say, in its own block RFLAGS gets an operand's
+ * bits. An NMI right here would return with them: with TF, DF or IF set. */
 static inline void cpu_store_128(uint64_t *to, uint64_t low, uint64_t high)
 {
     uint64_t old_low = to[0], old_high = to[1];

@@ -52,7 +52,7 @@ def version():
 
 def iommu_device(kind, intremap="on"):
     """For -device. Those that know x2APIC offer interrupts to such processors when told to; and AMD's
-    then loses all interrupts of the I/O APIC, unless without `pt`."""
+    loses all interrupts of the I/O APIC, unless without `pt`."""
     more = {("intel", "on"): ",eim=on", ("amd", "on"): ",xtsup=on,pt=off", ("amd", "off"): ",xtsup=on"}
     wide = more.get((kind, intremap), "") if version() >= X2APIC_SINCE else ""
     return f"{kind}-iommu,intremap={intremap}{wide}"
